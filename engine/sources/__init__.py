@@ -1,0 +1,10 @@
+"""Where months come from: a folder, a file, or an http(s) server.
+
+`open_source` turns a location into a `Source`; `look` tells what is there for one HEAD request or one stat, `fetch`
+makes it a local file whose bytes are the published ones, counted and with a checksum.
+"""
+
+from engine.sources.location import open_source
+from engine.sources.source import Fetched, Progress, Source
+
+__all__ = ["Fetched", "Progress", "Source", "open_source"]

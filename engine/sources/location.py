@@ -1,0 +1,105 @@
+"""From a location to a source: the one place that knows which schemes there are.
+
+A location is a file, a folder, a base URL (the month's file name is appended), the URL of a file, or a template with
+`{dataset}` and `{month}`. Where a month is there both compressed and plain, the compressed file is taken: its checksum
+proves that it is whole, while a plain file beside it may be what an interrupted `gunzip` left.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from engine.errors import NotPublished, UsageError
+from engine.sources.local import LocalFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.contract import Dataset, Origin
+    from engine.month import Month
+    from engine.sources.source import Source
+
+Form = Literal["csv", "parquet"]
+
+KNOWN = "a file, a folder, file://, http://, https://"
+
+# RFC 3986, 3.1; two letters at least, so that `C:\data` stays a path.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):")
+_FIELD = re.compile(r"\{(\w*)\}")
+
+
+def open_source(
+    location: str | None, dataset: Dataset, month: Month, *, spool: Path, form: Form | None = None
+) -> Source:
+    """Return the source of one month; nothing is read or asked yet.
+
+    Args:
+        location: Where to look; None: the dataset's own sources.
+        dataset: Whose month it is.
+        month: Which one.
+        spool: Folder that downloads are kept in.
+        form: The format wanted; None: CSV.
+
+    Raises:
+        NotPublished: No source of the dataset covers this month.
+        UsageError: The location makes no sense, or names a scheme that is not known.
+
+    """
+    if location is None:
+        location = _origin(dataset, month, form or "csv").url
+    place, templated = _filled(location, dataset, month)
+    names = _names(dataset, month, form or "csv")
+    match _scheme(place):
+        case "":
+            return LocalFile(place=Path(place), names=names, named_by_month=templated)
+        case "file":
+            return LocalFile(place=_path(place), names=names, named_by_month=templated)
+        case other:
+            raise UsageError(
+                f"{other}:// is no source that the engine can read", facts={"known": KNOWN}, next_step="check --from"
+            )
+
+
+def _origin(dataset: Dataset, month: Month, form: Form) -> Origin:
+    of_this_form = [origin for origin in dataset.origins if origin.format == form]
+    for origin in of_this_form:
+        if origin.has(month):
+            return origin
+    cover = "; ".join(f"{o.since or 'the first month'} to {o.until or 'this day'}" for o in of_this_form)
+    raise NotPublished(
+        f"no source of {dataset.name} has this month as {form}",
+        facts={"covered": cover or "none", "declared": dataset.defined_in},
+        next_step="name a file, a folder or a URL with --from",
+    )
+
+
+def _filled(location: str, dataset: Dataset, month: Month) -> tuple[str, bool]:
+    """Fill a template's fields; braces around anything else are part of the name."""
+    values = {"dataset": dataset.name, "month": str(month)}
+    filled = _FIELD.sub(lambda field: values.get(field[1], field[0]), location)
+    return filled, filled != location
+
+
+def _names(dataset: Dataset, month: Month, form: Form) -> Sequence[str]:
+    name = dataset.filename(month)
+    if form == "parquet":
+        return (f"{name.removesuffix('.csv')}.parquet",)
+    return (f"{name}.gz", name)
+
+
+def _scheme(place: str) -> str:
+    match = _SCHEME.match(place)
+    return match[1].lower() if match else ""
+
+
+def _path(url: str) -> Path:
+    """Return the path of a file URL (RFC 8089)."""
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        message = "a file URL names an absolute path of this machine"
+        raise UsageError(message, facts={"expected": "file:///folder/file"})
+    return Path(url2pathname(parts.path))
