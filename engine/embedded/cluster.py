@@ -125,7 +125,8 @@ def check_version(data: Path) -> None:
 def configure(data: Path, who: Runner) -> None:
     """Write the server's settings; `ALTER SYSTEM` goes before them."""
     lines = [f"# {setting.reason}\n{setting.name} = '{setting.value}'\n" for setting in SETTINGS]
-    path = data / "postgresql.conf"
-    path.write_text("# Written at every start; use ALTER SYSTEM for settings of your own.\n\n" + "\n".join(lines))
-    path.chmod(0o600)
-    who.own(path)
+    new = data / "postgresql.conf.new"
+    new.write_text("# Written at every start; use ALTER SYSTEM for settings of your own.\n\n" + "\n".join(lines))
+    new.chmod(0o600)
+    who.own(new)
+    new.rename(data / "postgresql.conf")

@@ -90,10 +90,17 @@ class Runner:
             extra_groups=[] if self.switches else None,
         )
 
-    def own(self, place: Path | int) -> None:
+    def own(self, place: Path) -> None:
         """Make the server's account the owner of a file or folder of ours."""
-        if self.uid is not None and self.gid is not None:
+        if self.uid is not None and self.gid is not None and place.stat().st_uid != self.uid:
             os.chown(place, self.uid, self.gid)
+
+    def reaches(self, *places: Path) -> bool:
+        """Tell whether programs that are run in this way can enter every one of the places."""
+        try:
+            return self.run("/bin/sh", "-c", _PROBE, "sh", *places).returncode == 0
+        except OSError:  # changing to the account is not allowed
+            return False
 
 
 # PGDATA, PGPORT and the like must not reach the server.
@@ -134,7 +141,7 @@ def runner(who: Runner, *places: Path) -> Runner:
         return who
     wanted = [program("postgres"), *places]
     for way in _ways(who.uid, who.gid or who.uid):
-        if way.run("/bin/sh", "-c", _PROBE, "sh", *wanted).returncode == 0:
+        if way.reaches(*wanted):
             return way
     message = "PostgreSQL does not run as root, and its account cannot enter its folders"
     raise TargetUnreachable(
@@ -149,6 +156,6 @@ def _ways(uid: int, gid: int) -> Iterator[Runner]:
     if setpriv := shutil.which("setpriv", path=ENVIRONMENT["PATH"]):
         for name in _CAPABILITIES:
             only = f"-all,+{name}"
-            prefix = (setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups")
-            caps = (f"--inh-caps={only}", f"--ambient-caps={only}", f"--bounding-set={only}")
+            prefix = (setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs")
+            caps = (f"--inh-caps={only}", f"--ambient-caps={only}")
             yield Runner(uid=uid, gid=gid, prefix=(*prefix, *caps))

@@ -90,10 +90,12 @@ class Server:
                 use.callback(self._stop_unless_used)
                 use.enter_context(_locked(users, fcntl.LOCK_SH))
                 url = self._started()
-            except PermissionError as error:
+            except OSError as error:
                 message = f"the embedded PostgreSQL's folder cannot be used: {error.strerror}"
                 raise TargetUnreachable(
-                    message, facts={"path": str(error.filename)}, next_step="set ENGINE_HOME to a folder of yours"
+                    message,
+                    facts={"path": str(error.filename or self.folder)},
+                    next_step="set ENGINE_HOME to a folder of yours, or name a server with --to postgresql://...",
                 ) from error
             yield url
 
@@ -107,7 +109,7 @@ class Server:
         """Open a file of ours, as the server's account would have made it."""
         path = self.folder / name
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "ab+")
-        owner(self.data).own(file.fileno())
+        owner(self.data).own(path)
         return file
 
     def _started(self) -> str:
