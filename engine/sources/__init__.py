@@ -6,5 +6,6 @@ makes it a local file whose bytes are the published ones, counted and with a che
 
 from engine.sources.location import open_source
 from engine.sources.source import Fetched, Progress, Source
+from engine.sources.spool import clean
 
-__all__ = ["Fetched", "Progress", "Source", "open_source"]
+__all__ = ["Fetched", "Progress", "Source", "clean", "open_source"]

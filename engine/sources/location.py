@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from engine.errors import NotPublished, UsageError
+from engine.sources.address import candidates
 from engine.sources.local import LocalFile
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ Form = Literal["csv", "parquet"]
 
 KNOWN = "a file, a folder, file://, http://, https://"
 
-# RFC 3986, 3.1; two letters at least, so that `C:\data` stays a path.
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):")
+# RFC 3986, 3.1; with the slash, since a path may hold a colon.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):/")
 _FIELD = re.compile(r"\{(\w*)\}")
 
 
@@ -58,6 +59,10 @@ def open_source(
             return LocalFile(place=Path(place), names=names, named_by_month=templated)
         case "file":
             return LocalFile(place=_path(place), names=names, named_by_month=templated)
+        case "http" | "https":
+            from engine.sources.web import WebFile  # noqa: PLC0415 - httpx takes 0.1 s to import
+
+            return WebFile(addresses=candidates(place, names, templated=templated), spool=spool)
         case other:
             raise UsageError(
                 f"{other}:// is no source that the engine can read", facts={"known": KNOWN}, next_step="check --from"
