@@ -103,9 +103,11 @@ def persist(patience: Patience, shown: str, action: Callable[[], Result]) -> Res
                 return action()
     except (NotNowError, httpx.HTTPError, httpx.InvalidURL) as error:
         again = "run the same command again: it goes on where it stopped"
-        raise SourceUnreachable(
+        unreachable = SourceUnreachable(
             reason(error), facts={"url": shown, "attempts": str(tries)}, next_step=_advice(error) or again
-        ) from error
+        )
+        unreachable.retriable = worthwhile(error)  # type: ignore[misc]  # one class, failures that pass and that stay
+        raise unreachable from error
     raise AssertionError  # stamina's iterator ends by returning or raising
 
 

@@ -108,7 +108,7 @@ class WebFile:
                 persist(self.patience, address.shown, lambda: self._receive(client, address, part, seen, progress))
                 return part.finish()
             except SourceUnreachable as error:
-                if part.size < before + self.patience.progress_bytes:
+                if not error.retriable or part.size < before + self.patience.progress_bytes:
                     error.within(state=f"{part.size:,} bytes stay in the spool")
                     raise
 
@@ -129,9 +129,12 @@ class WebFile:
                 raise NotNowError(reason, wait_seconds=0)
             total = part.info.bytes if part.info else None
             self._make_room(part, total)
-            for chunk in response.iter_raw():
-                part.append(chunk)
-                progress(part.size, total)
+            try:
+                for chunk in response.iter_raw():
+                    part.append(chunk)
+                    progress(part.size, total)
+            except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+                raise NotNowError(f"the server announced {total} bytes and sent {part.size}") from error
         if total is not None and part.size != total:
             sent = part.size
             if sent > total:
