@@ -1,8 +1,8 @@
 """A file cut into blocks of whole lines by a thread that reads ahead, in memory that does not grow with file or line.
 
-The thread decompresses while the parser works; a queue of two blocks is all that waits between them. One record is one
-line, so a block may be cut at any line end. A line over the limit never sits in memory whole: its beginning is kept, its
-length counted. Leaving the context ends the thread and closes the file, wherever the reading stood.
+The thread decompresses while the parser works; a queue of two blocks is all that waits between them. One record is
+one line, so a block may be cut at any line end. A line over the limit never sits in memory whole: its beginning is
+kept, its length counted. Leaving the context ends the thread and closes the file, wherever the reading stood.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Blocks with something out of the ordinary: good rows as the fast path would have read them, bad ones with a reason.
 
-Lines of a wrong form are set aside first (`engine.decode.lines`); the others go through the same parser as clean blocks,
-with the difference that a value that does not parse becomes null. Where the text of such a null is not empty, it is the
-reason why its row goes to quarantine. Whole columns at a time; single values only where something is wrong.
+Lines of a wrong form are set aside first (`engine.decode.lines`); the values of the others are judged whole columns at
+a time (`engine.decode.verdict`). Every line ends as a row, as a reject or as a blank one.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import uint8
 
 from engine.compiled import compiled
+
+COMMA, QUOTE, LINE_FEED, RETURN = b',"\n\r'
 
 # A line may be this long, without its line end; longer ones are rejects, so that one line cannot take all memory.
 LINE_LIMIT = 1 << 16
@@ -78,11 +79,11 @@ def _blank(data: np.ndarray) -> int:
     for at in range(2, data.size, _STRIP):
         end = min(at + _STRIP, data.size)
         here, one_back, two_back = data[at:end], data[at - 1 : end - 1], data[at - 2 : end - 2]
-        count = uint8(0)
+        count = np.uint8(0)
         for i in range(here.size):
-            after = (one_back[i] == 10) | ((one_back[i] == 13) & (two_back[i] == 10))
-            count = uint8(count + uint8((here[i] == 10) & after))
-        found += count
+            after = (one_back[i] == LINE_FEED) | ((one_back[i] == RETURN) & (two_back[i] == LINE_FEED))
+            count = np.uint8(count + np.uint8((here[i] == LINE_FEED) & after))
+        found += int(count)
     return found
 
 
@@ -98,19 +99,19 @@ def _count(data: np.ndarray) -> tuple[int, int, int, int, int, int, bool]:
         at = window_start
         while at < window_end:
             strip = data[at : min(at + _STRIP, window_end)]
-            a = b = c = d = e = uint8(0)
+            a = b = c = d = e = np.uint8(0)
             for i in range(strip.size):
                 byte = strip[i]
-                a = uint8(a + uint8(byte == 10))
-                b = uint8(b + uint8(byte == 44))
-                c = uint8(c + uint8(byte == 34))
-                d = uint8(d + uint8(byte == 0))
-                e = uint8(e + uint8(byte >> 7))
-            lines += a
-            separators += b
-            quotes += c
-            nuls += d
-            high += e
+                a = np.uint8(a + np.uint8(byte == LINE_FEED))
+                b = np.uint8(b + np.uint8(byte == COMMA))
+                c = np.uint8(c + np.uint8(byte == QUOTE))
+                d = np.uint8(d + np.uint8(byte == 0))
+                e = np.uint8(e + np.uint8(byte >> 7))
+            lines += int(a)
+            separators += int(b)
+            quotes += int(c)
+            nuls += int(d)
+            high += int(e)
             at += _STRIP
         if lines == before and window_end - window_start == _WINDOW:
             maybe_long = True

@@ -14,35 +14,34 @@ import polars as pl
 from engine.decode.cents import scaled
 
 if TYPE_CHECKING:
-    from polars._typing import PolarsDataType
+    from collections.abc import Sequence
 
     from engine.contract import Column
     from engine.decode.header import Layout
     from engine.logical import Logical
 
-_INTS = {16: pl.Int16, 32: pl.Int32, 64: pl.Int64}
+_INTS = {16: pl.Int16(), 32: pl.Int32(), 64: pl.Int64()}
+_FIXED: dict[str, pl.DataType] = {
+    "float": pl.Float64(),
+    "datetime": pl.Datetime("us"),
+    "date": pl.Date(),
+    "bool": pl.Boolean(),
+    "text": pl.String(),
+}
 
 
-def dtype(kind: Logical) -> PolarsDataType:
+def dtype(kind: Logical) -> pl.DataType:
     """Return the type that a column has in a frame."""
     match kind.kind:
         case "int":
             return _INTS[kind.bits]
         case "decimal":
             return pl.Decimal(kind.precision, kind.scale)
-        case "float":
-            return pl.Float64()
-        case "datetime":
-            return pl.Datetime("us")
-        case "date":
-            return pl.Date()
-        case "bool":
-            return pl.Boolean()
-        case "text":
-            return pl.String()
+        case other:
+            return _FIXED[other]
 
 
-def read_dtype(column: Column | None) -> PolarsDataType:
+def read_dtype(column: Column | None) -> pl.DataType:
     """Return the type that the CSV parser gives a field; a dropped one stays text."""
     if column is None or column.type.kind in ("datetime", "date", "text"):
         return pl.String()
@@ -55,11 +54,18 @@ def field_names(layout: Layout) -> list[str]:
 
 
 def read(
-    data: bytes, layout: Layout, *, quoted: bool = False, texts: bool = False, lenient: bool = False
+    data: bytes,
+    layout: Layout,
+    *,
+    quoted: bool = False,
+    texts: bool = False,
+    lenient: bool = False,
+    only: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """Parse lines that have one value for each field.
 
-    All fields are parsed, dropped ones too: where Polars may leave some out, it accepts lines that are too long.
+    Unless `only` says otherwise, dropped fields are parsed too: where Polars may leave fields out, it accepts lines
+    that are too long without a word.
 
     Args:
         data: Whole lines.
@@ -67,16 +73,19 @@ def read(
         quoted: Whether double quotes enclose values; otherwise they are bytes like others.
         texts: Read every field as text.
         lenient: Let a value that does not parse become null.
+        only: The columns that matter, where every line is known to have the right number of fields.
 
     Raises:
         polars.exceptions.PolarsError: A value does not parse, or a line is too long.
 
     """
+    names = field_names(layout)
     kinds = [pl.String() if texts else read_dtype(c) for c in layout.fields]
     return pl.read_csv(
         data,
         has_header=False,
-        schema=dict(zip(field_names(layout), kinds, strict=True)),
+        schema=dict(zip(names, kinds, strict=True)),
+        columns=None if only is None else sorted(names.index(name) for name in only),
         quote_char='"' if quoted else None,
         infer_schema_length=0,
         ignore_errors=lenient,

@@ -1,7 +1,7 @@
 """The first line of a file, matched against the contract of its month, before anything else is read.
 
-What is no CSV at all (a web page, a zip, a Parquet file) is told apart here, by its bytes. A `Layout` says for each field
-of the file which column it is; the rest of the decode step trusts it.
+What is no CSV at all (a web page, a zip, a Parquet file) is told apart here, by its bytes. A `Layout` says for each
+field of the file which column it is; the rest of the decode step trusts it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The form of single lines: where each begins and ends, whether it has the right number of fields, and what is wrong.
 
-Quotes follow RFC 4180 strictly, on one line: a field is quoted as a whole or not at all, a quote inside is doubled, and a
-line break inside quotes is a reject (one record is one line).
+Quotes follow RFC 4180 strictly, on one line: a field is quoted as a whole or not at all, a quote inside is doubled, and
+a line break inside quotes is a reject (one record is one line).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.compiled import compiled
-from engine.decode.census import LINE_LIMIT
+from engine.decode.census import COMMA, LINE_FEED, LINE_LIMIT, QUOTE, RETURN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def survey(data: bytes, *, lines: int, fields: int, high: bool) -> Survey:
 def gather(
     data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], *, line_ends: bool = True
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return chosen lines one after another, each with a line feed if asked, and where each begins and the last ends."""
+    """Return chosen lines in a row, each with a line feed if asked, and where each begins and the last one ends."""
     offsets = np.zeros(starts.size + 1, np.int64)
     np.cumsum(ends - starts + line_ends, out=offsets[1:])
     out = np.empty(int(offsets[-1]), np.uint8)
@@ -78,7 +78,7 @@ def _gather(data: np.ndarray, starts: np.ndarray, ends: np.ndarray, offsets: np.
         size = ends[i] - starts[i]
         out[offsets[i] : offsets[i] + size] = data[starts[i] : ends[i]]
         if offsets[i + 1] > offsets[i] + size:
-            out[offsets[i] + size] = 10
+            out[offsets[i] + size] = LINE_FEED
 
 
 @compiled
@@ -86,18 +86,18 @@ def _quoted(line: np.ndarray) -> tuple[int, int]:
     """Return what is wrong with the quotes of a line, and its separators outside of them."""
     size, separators, i = line.size, 0, 0
     while True:  # at the beginning of a field
-        if i < size and line[i] == 34:
+        if i < size and line[i] == QUOTE:
             i += 1
-            while i < size and not (line[i] == 34 and not (i + 1 < size and line[i + 1] == 34)):
-                i += 2 if line[i] == 34 else 1
+            while i < size and not (line[i] == QUOTE and not (i + 1 < size and line[i + 1] == QUOTE)):
+                i += 2 if line[i] == QUOTE else 1
             if i >= size:
                 return UNCLOSED, separators
             i += 1
-            if i < size and line[i] != 44:
+            if i < size and line[i] != COMMA:
                 return AFTER_QUOTE, separators
         else:
-            while i < size and line[i] != 44:
-                if line[i] == 34:
+            while i < size and line[i] != COMMA:
+                if line[i] == QUOTE:
                     return STRAY_QUOTE, separators
                 i += 1
         if i >= size:
@@ -116,9 +116,9 @@ def _form(line: np.ndarray, fields: int) -> tuple[int, int, bool]:
     for i in range(size):
         byte = line[i]
         nul |= byte == 0
-        wide |= byte > 127
-        separators += byte == 44
-        if byte == 34 and quote_at < 0:
+        wide |= byte >> 7 == 1
+        separators += byte == COMMA
+        if byte == QUOTE and quote_at < 0:
             quote_at = i
     code = GOOD
     if quote_at >= 0:
@@ -145,10 +145,10 @@ def _survey(
     start = 0
     for i in range(starts.size):
         end = start
-        while end < data.size and data[end] != 10:
+        while end < data.size and data[end] != LINE_FEED:
             end += 1
         following = end + 1
-        if end > start and data[end - 1] == 13:
+        if end > start and data[end - 1] == RETURN:
             end -= 1
         starts[i], ends[i] = start, end
         if end == start:

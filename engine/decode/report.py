@@ -42,7 +42,8 @@ class Report:
         bytes_read: Bytes of the file on disk read so far.
         first_rejects: The first few lines that went to quarantine, in the file's order.
         failure: What ended the scan early; None where nothing did.
-        stop: Ends the scan's reader; None while none runs.
+        stop: Ends the scan's reader; None before it began.
+        started: Whether the scan began; it cannot begin again.
 
     """
 
@@ -54,5 +55,5 @@ class Report:
     bytes_read: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
     failure: Exception | None = None
-    stop: Callable[[], None] | None = None
-    started: bool = False
+    stop: Callable[[], None] | None = field(default=None, repr=False)
+    started: bool = field(default=False, repr=False)

@@ -1,7 +1,7 @@
 """The decode step as a lazy frame: blocks in, checked and typed rows out, rejects and counts aside.
 
-Each block is counted, then parsed on the fast path, or on the careful one where a byte or a value is out of the ordinary.
-For each block, and so for the file, lines = rows + quarantined + blank, or the scan fails.
+Each block is counted, then parsed on the fast path, or on the careful one where a byte or a value is out of the
+ordinary. For each block, and so for the file, lines = rows + quarantined + blank, or the scan fails.
 """
 
 from __future__ import annotations

@@ -6,19 +6,25 @@ after every byte that could be read was handed out, so that the last line can st
 
 from __future__ import annotations
 
+import gzip
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from isal import igzip, isal_zlib
 
 from engine.errors import TornInput
 
 if TYPE_CHECKING:
+    from io import BufferedReader
     from pathlib import Path
     from types import TracebackType
 
 GZIP_MAGIC = b"\x1f\x8b"
-_BROKEN = (EOFError, igzip.BadGzipFile, isal_zlib.error, zlib.error)
+_BROKEN = cast("tuple[type[Exception], ...]", (EOFError, gzip.BadGzipFile, isal_zlib.error, zlib.error))
+
+
+def _gunzip(file: BufferedReader) -> BufferedReader:
+    return cast("BufferedReader", igzip.IGzipFile(fileobj=file, mode="rb"))  # type: ignore[no-untyped-call]
 
 
 class Stream:
@@ -36,8 +42,7 @@ class Stream:
         self._file = path.open("rb")
         self.compressed = self._file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         self._file.seek(0)
-        plain = cast("BinaryIO", self._file)
-        self._data = cast("BinaryIO", igzip.IGzipFile(fileobj=self._file, mode="rb")) if self.compressed else plain
+        self._data: BufferedReader = _gunzip(self._file) if self.compressed else self._file
         self._name = path.name
 
     def read(self, size: int) -> bytes:
@@ -48,7 +53,7 @@ class Stream:
 
         """
         try:
-            return self._data.read1(size)  # type: ignore[attr-defined, no-any-return]  # both kinds have it
+            return self._data.read1(size)
         except _BROKEN as error:
             message = "the compressed file is damaged or ends early"
             raise TornInput(message, facts={"file": self._name, "found": str(error)}) from error

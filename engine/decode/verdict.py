@@ -1,7 +1,8 @@
 """The values of well-formed lines: typed where they are good, with column and reason where they are not.
 
-The parser is the one of the fast path, told to put null where it would raise; so what is good is the same on both paths.
-A null alone proves nothing, for empty values are null too: the rows that have one are read again as text, and only those.
+The parser is the one of the fast path, told to put null where it would raise; so what is good is the same on both
+paths. A null alone proves nothing, for empty values are null too: the columns and rows that have one are read again as
+text, and only those.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _BAD_SCHEMA = pl.Schema({"row": pl.Int64, "column": pl.String, "reason": pl.String})
 _SHOWN = 80
+_CENTS = 2
 # Whole numbers as spreadsheets and pandas write them once a column has an empty cell.
 _WHOLE = r"^ *([+-]?[0-9]+)\.0*$"
 
@@ -62,16 +64,24 @@ class Lines:
     whole: bool
     quoted: bool
 
-    def read(self, layout: Layout, *, texts: bool = False, at: NDArray[np.int64] | None = None) -> pl.DataFrame:
-        """Parse all lines, or those with these indices; every field as text, or typed with null for what is not."""
-        starts, ends = (self.starts, self.ends) if at is None else (self.starts[at], self.ends[at])
-        if starts.size == 0:
-            return pl.DataFrame(schema={n: pl.String for n in fast.field_names(layout)}) if texts else _empty(layout)
-        keep = self.whole and starts.size == self.starts.size
-        data = self.data if keep else lines.gather(self.data, starts, ends)[0].tobytes()
-        frame = fast.read(data, layout, quoted=self.quoted, texts=texts, lenient=not texts)
-        if frame.height != starts.size:
-            message = f"{starts.size} lines were parsed as {frame.height} rows"
+    def typed(self, layout: Layout) -> pl.DataFrame:
+        """Parse all lines, with null for what does not parse."""
+        data = self.data if self.whole else lines.gather(self.data, self.starts, self.ends)[0].tobytes()
+        known = [c.name for c in layout.columns]
+        return self._read(data, self.starts.size, layout, texts=False, only=known)
+
+    def texts(self, layout: Layout, at: NDArray[np.int64], only: list[str]) -> pl.DataFrame:
+        """Read some columns of the lines with these indices as text."""
+        data = lines.gather(self.data, self.starts[at], self.ends[at])[0].tobytes()
+        return self._read(data, at.size, layout, texts=True, only=only)
+
+    def _read(self, data: bytes, size: int, layout: Layout, *, texts: bool, only: list[str]) -> pl.DataFrame:
+        if not size:
+            kinds = {c.name: fast.read_dtype(c) for c in layout.columns}
+            return pl.DataFrame(schema=kinds)
+        frame = fast.read(data, layout, quoted=self.quoted, texts=texts, lenient=not texts, only=only)
+        if frame.height != size:
+            message = f"{size} lines were parsed as {frame.height} rows"
             raise EngineError(message, facts={"file": layout.name})
         return frame
 
@@ -85,23 +95,17 @@ def judge(given: Lines, layout: Layout, *, strict: bool) -> Values:
         strict: Whether a rounded decimal is bad.
 
     """
-    typed = given.read(layout)
-    cells = {c.name: _cell(typed[c.name], c, strict=strict) for c in layout.columns}
-    suspicious = np.zeros(typed.height, np.bool_)
-    for cell in cells.values():
-        suspicious |= cell.suspicious
-    at = np.flatnonzero(suspicious)
-    bad = (
-        _named(given.read(layout, texts=True, at=at), at, cells, layout)
-        if at.size
-        else pl.DataFrame(schema=_BAD_SCHEMA)
-    )
-    frame = pl.DataFrame([cell.series for cell in cells.values()])
+    typed = given.typed(layout)
+    cells = [_cell(typed[c.name], c, strict=strict) for c in layout.columns]
+    doubtful = {cell.column.name: cell for cell in cells if cell.suspicious.any()}
+    bad = pl.DataFrame(schema=_BAD_SCHEMA)
+    if doubtful:
+        at = np.flatnonzero(np.logical_or.reduce([cell.suspicious for cell in doubtful.values()]))
+        bad = _named(given.texts(layout, at, list(doubtful)), at, doubtful, layout)
     good = np.ones(typed.height, np.bool_)
     good[bad["row"].to_numpy()] = False
-    rounded = sum(
-        int(np.count_nonzero(cell.codes[good] == cents.ROUNDED)) for cell in cells.values() if cell.codes is not None
-    )
+    frame = pl.DataFrame([cell.series for cell in cells])
+    rounded = sum(int(np.count_nonzero(c.codes[good] == cents.ROUNDED)) for c in cells if c.codes is not None)
     return Values(frame=frame.filter(good) if bad.height else frame, bad=bad.sort("row"), rounded=rounded)
 
 
@@ -117,47 +121,49 @@ class _Cell:
 
 
 def _cell(read: pl.Series, column: Column, *, strict: bool) -> _Cell:
+    null = read.is_null().to_numpy()
     match column.type.kind:
         case "datetime" | "date":
             series = read.to_frame().select(fast.times(column, strict=False)).to_series()
-            suspicious = series.is_null() & (read.is_not_null() | (not column.nullable))
-            return _Cell(column=column, series=series, suspicious=suspicious.to_numpy())
+            lost = series.is_null().to_numpy()
+            return _Cell(column=column, series=series, suspicious=lost if not column.nullable else lost & ~null)
         case "decimal":
-            result = cents.scaled(read, column.type)
-            suspicious = read.is_null().to_numpy().copy()
-            if not (result.refused or result.rounded):
-                return _Cell(column=column, series=result.series, suspicious=suspicious)
-            codes = cents.verdicts(read, column.type)
-            refused = (cents.TOO_LARGE, cents.NOT_FINITE, *((cents.ROUNDED,) if strict else ()))
-            suspicious |= np.isin(codes, refused)
-            return _Cell(column=column, series=result.series, suspicious=suspicious, codes=codes, refused=refused)
+            return _decimal(read, column, strict=strict)
         case "float":
-            suspicious = (read.is_null() | ~read.is_finite()).fill_null(value=True).to_numpy()
-            return _Cell(column=column, series=read, suspicious=suspicious)
+            finite = read.is_finite().fill_null(value=False).to_numpy()
+            return _Cell(column=column, series=read, suspicious=~finite)
         case "text":
-            suspicious = read.is_null().to_numpy() if not column.nullable else np.zeros(len(read), np.bool_)
-            return _Cell(column=column, series=read, suspicious=suspicious)
+            return _Cell(column=column, series=read, suspicious=null & (not column.nullable))
         case _:
-            return _Cell(column=column, series=read, suspicious=read.is_null().to_numpy())
+            return _Cell(column=column, series=read, suspicious=null)
+
+
+def _decimal(read: pl.Series, column: Column, *, strict: bool) -> _Cell:
+    result = cents.scaled(read, column.type)
+    suspicious = read.is_null().to_numpy()
+    if not (result.refused or result.rounded):
+        return _Cell(column=column, series=result.series, suspicious=suspicious)
+    codes = cents.verdicts(read, column.type)
+    refused = (cents.TOO_LARGE, cents.NOT_FINITE, *((cents.ROUNDED,) if strict else ()))
+    suspicious = suspicious | np.isin(codes, refused)
+    return _Cell(column=column, series=result.series, suspicious=suspicious, codes=codes, refused=refused)
 
 
 def _named(texts: pl.DataFrame, at: NDArray[np.int64], cells: dict[str, _Cell], layout: Layout) -> pl.DataFrame:
     """Return the rows that are bad, each with its first bad column in the file's order; mend what can be mended."""
     free = np.ones(at.size, np.bool_)
-    found: list[pl.DataFrame] = []
-    for column in layout.fields:
-        if column is None:
-            continue
-        cell, text = cells[column.name], texts[column.name]
-        if column.type.kind == "int":
+    found = [pl.DataFrame(schema=_BAD_SCHEMA)]
+    for cell in (cells[c.name] for c in layout.fields if c and c.name in cells):
+        text = texts[cell.column.name]
+        if cell.column.type.kind == "int":
             _mend(cell, text, at)
         reasons = _reasons(cell, text, at)
         mine = reasons.is_not_null().to_numpy() & free
-        if mine.any():
-            row = pl.Series("row", at[mine], dtype=pl.Int64)
-            found.append(pl.select(row, pl.lit(column.name).alias("column"), reasons.filter(mine).alias("reason")))
-            free &= ~mine
-    return pl.concat(found) if found else pl.DataFrame(schema=_BAD_SCHEMA)
+        row = pl.Series("row", at[mine], dtype=pl.Int64)
+        name = pl.lit(cell.column.name).alias("column")
+        found.append(pl.DataFrame([row, reasons.filter(mine)]).select("row", name, "reason"))
+        free &= ~mine
+    return pl.concat(found)
 
 
 def _mend(cell: _Cell, text: pl.Series, at: NDArray[np.int64]) -> None:
@@ -171,24 +177,33 @@ def _mend(cell: _Cell, text: pl.Series, at: NDArray[np.int64]) -> None:
 def _reasons(cell: _Cell, text: pl.Series, at: NDArray[np.int64]) -> pl.Series:
     """Return for each suspicious row what is wrong with its value in this column; null where nothing is."""
     column, kind = cell.column, cell.column.type
-    null = cell.series.gather(at).is_null()
+    value = cell.series.gather(at)
     given = (text != "").fill_null(value=False)
-    shown = pl.format("'{}'", pl.lit(text.str.slice(0, _SHOWN)))
-    out = pl.when(pl.lit(null & given)).then(pl.format("{}{}", pl.lit(_expected(column)), shown))
+    cases = [(value.is_null() & given, f"{_expected(column)}'{{}}'")]
     if kind.kind == "float":
-        infinite = (~cell.series.gather(at).is_finite()).fill_null(value=False)
-        out = out.when(pl.lit(infinite)).then(pl.format("not a finite number: {}", shown))
+        cases.append(((~value.is_finite()).fill_null(value=False), "not a finite number: '{}'"))
     if cell.codes is not None:
         words = {
-            cents.TOO_LARGE: f"too large for {kind}: {{}}",
-            cents.NOT_FINITE: "not a finite number: {}",
-            cents.ROUNDED: "not a whole cent: {}" if kind.scale == 2 else f"not a {kind}: {{}}",  # noqa: PLR2004 - cents
+            cents.TOO_LARGE: f"too large for {kind}: '{{}}'",
+            cents.NOT_FINITE: "not a finite number: '{}'",
+            cents.ROUNDED: "not a whole cent: '{}'" if kind.scale == _CENTS else f"not a whole {kind}: '{{}}'",
         }
-        for code in cell.refused:
-            out = out.when(pl.lit(pl.Series(cell.codes[at] == code))).then(pl.format(words[code], shown))
+        cases += [(pl.Series(cell.codes[at] == code), words[code]) for code in cell.refused]
     if not column.nullable:
-        out = out.when(pl.lit(null)).then(pl.lit("no value, and the column must have one"))
-    return pl.select(out.otherwise(pl.lit(None, pl.String)).alias("reason")).to_series()
+        cases.append((value.is_null(), "no value, and the column must have one"))
+    return _worded(cases, text)
+
+
+def _worded(cases: list[tuple[pl.Series, str]], text: pl.Series) -> pl.Series:
+    """Return the words of the first case that is true, with the text in them; null where none is."""
+    frame = pl.DataFrame(
+        [text.str.slice(0, _SHOWN).alias("text"), *(c.alias(str(i)) for i, (c, _) in enumerate(cases))]
+    )
+    said = [
+        pl.when(pl.col(str(i))).then(pl.format(words, "text") if "{}" in words else pl.lit(words))
+        for i, (_, words) in enumerate(cases)
+    ]
+    return frame.select(pl.coalesce(said).alias("reason")).to_series()
 
 
 def _expected(column: Column) -> str:
@@ -199,8 +214,3 @@ def _expected(column: Column) -> str:
             return f"not an {column.type}: "
         case _:
             return f"not a {column.type}: "
-
-
-def _empty(layout: Layout) -> pl.DataFrame:
-    kinds = [fast.read_dtype(c) for c in layout.fields]
-    return pl.DataFrame(schema=dict(zip(fast.field_names(layout), kinds, strict=True)))
