@@ -1,7 +1,7 @@
 """A checksum of ids that does not depend on their order, and from which ids can be taken away again.
 
-Each id is two unsigned 64-bit halves, big-endian; each half is summed modulo 2^64. (Exclusive or would not notice a pair
-of equal ids that is missing or new.)
+Each id is two unsigned 64-bit halves, big-endian; each half is summed modulo 2^64. (Exclusive or would not notice a
+pair of equal ids that is missing or new.)
 """
 
 from __future__ import annotations

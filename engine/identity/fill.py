@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     Whole = int | np.integer[Any]
 
 # The columns of a field.
-KIND, VALUES, VALID, OFFSET, WORD, NULL_WORD, NULL_MASK, BUFFERS = range(8)
-FIELD_SIZE = 8
+KIND, VALUES, STRIDE, OFFSET, VALID, WORD, NULL_WORD, NULL_MASK, BUFFERS = range(9)
+FIELD_SIZE = 9
 
 # How values are stored.
 INT8, INT16, INT32, INT64, DECIMAL, FLOAT, BOOL, TEXT = range(8)
+
+STRIDES = (1, 2, 4, 8, 16, 8, 1, 16)  # bytes from one value to the next; eight bools share one
 
 VALUE_WORDS = 2
 TEXT_WORDS = 4
@@ -43,13 +45,6 @@ def swapped(word: Whole) -> np.uint32:
 
 
 @compiled
-def put(words: U32, word: Whole, lane: int, value: Whole) -> None:
-    """Write an int64 big-endian into two words of a lane."""
-    words[word, lane] = swapped(value >> 32)
-    words[word + 1, lane] = swapped(value)
-
-
-@compiled
 def fill_values(words: U32, field: I64, start: int, count: int) -> None:
     """Write rows `start` to `start + count` of a column that is no text.
 
@@ -62,41 +57,56 @@ def fill_values(words: U32, field: I64, start: int, count: int) -> None:
     """
     kind, address, first = field[KIND], field[VALUES], field[OFFSET] + start
     end = first + count
+    high, low = words[field[WORD], :count], words[field[WORD] + 1, :count]
     if kind == INT16:
-        _fill_integers(words, field[WORD], elements(address, end, np.int16)[first:])
+        fill_integers(high, low, elements(address, end, np.int16)[first:])
     elif kind == INT32:
-        _fill_integers(words, field[WORD], elements(address, end, np.int32)[first:])
+        fill_integers(high, low, elements(address, end, np.int32)[first:])
     elif kind == INT64:
-        _fill_integers(words, field[WORD], elements(address, end, np.int64)[first:])
+        fill_integers(high, low, elements(address, end, np.int64)[first:])
     elif kind == DECIMAL:
-        _fill_decimals(words, field[WORD], elements(address, 2 * end, np.int64)[2 * first :])
+        _fill_decimals(high, low, elements(address, 2 * end, np.int64)[2 * first :])
     elif kind == FLOAT:
-        _fill_floats(words, field[WORD], elements(address, end, np.int64)[first:])
+        _fill_floats(high, low, elements(address, end, np.int64)[first:])
     elif kind == INT8:
-        _fill_integers(words, field[WORD], elements(address, end, np.int8)[first:])
+        fill_integers(high, low, elements(address, end, np.int8)[first:])
     elif kind == BOOL:
-        bits = elements(address, (end + 7) >> 3, np.uint8)
-        for lane in range(count):
-            put(words, field[WORD], lane, np.int64((bits[(first + lane) >> 3] >> ((first + lane) & 7)) & 1))
+        _fill_bits(high, low, elements(address, (end + 7) >> 3, np.uint8), first)
 
 
 @compiled
-def _fill_integers(words: U32, word: Whole, values: Integers) -> None:
-    for lane in range(len(values)):
-        put(words, word, lane, np.int64(values[lane]))
+def fill_integers(high: U32, low: U32, values: Integers) -> None:
+    """Write integers big-endian, as int64: one lane each in the rows of two words."""
+    for lane in range(len(high)):
+        value = np.int64(values[lane])
+        high[lane] = swapped(value >> 32)
+        low[lane] = swapped(value)
 
 
 @compiled
-def _fill_decimals(words: U32, word: Whole, halves: I64) -> None:
+def _fill_decimals(high: U32, low: U32, halves: I64) -> None:
     """Write the low half of 128 bits: 18 digits fit into it."""
-    for lane in range(len(halves) // 2):
-        put(words, word, lane, halves[2 * lane])
+    for lane in range(len(high)):
+        value = halves[2 * lane]
+        high[lane] = swapped(value >> 32)
+        low[lane] = swapped(value)
 
 
 @compiled
-def _fill_floats(words: U32, word: Whole, bits: I64) -> None:
-    for lane in range(len(bits)):
-        put(words, word, lane, np.int64(0) if bits[lane] == _NEGATIVE_ZERO else bits[lane])
+def _fill_floats(high: U32, low: U32, bits: I64) -> None:
+    for lane in range(len(high)):
+        value = bits[lane]
+        value = np.int64(0) if value == _NEGATIVE_ZERO else value
+        high[lane] = swapped(value >> 32)
+        low[lane] = swapped(value)
+
+
+@compiled
+def _fill_bits(high: U32, low: U32, packed: NDArray[np.uint8], first: int) -> None:
+    for lane in range(len(high)):
+        at = first + lane
+        high[lane] = np.uint32(0)
+        low[lane] = swapped((packed[at >> 3] >> (at & 7)) & 1)
 
 
 @compiled

@@ -155,7 +155,8 @@ def _field(column: Column, array: pa.Array, word: int, null_word: int, mask: int
         raise ContractMismatch(message, facts={"expected": str(column.type), "found": str(array.type)})
     validity, values, *data = array.buffers()
     row = [0] * fill.FIELD_SIZE
-    row[fill.KIND], row[fill.VALUES], row[fill.OFFSET] = kind, values.address, array.offset
+    row[fill.KIND], row[fill.STRIDE] = kind, fill.STRIDES[kind]
+    row[fill.VALUES], row[fill.OFFSET] = values.address, array.offset
     row[fill.WORD], row[fill.NULL_WORD], row[fill.NULL_MASK] = word, null_word, mask
     row[fill.VALID] = validity.address if validity is not None and array.null_count else 0
     if kind == fill.TEXT:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]  # it publishes no types
 from numba import carray, types  # type: ignore[attr-defined]  # numba exports it without saying so
 from numba.extending import intrinsic
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=np.generic)
 
+_CACHE_LINE = 64
+
 
 @intrinsic
 def _pointer(_typing: object, address: Any, element: Any) -> tuple[object, Callable[..., object]]:  # noqa: ANN401 - numba's types
@@ -30,6 +33,27 @@ def _pointer(_typing: object, address: Any, element: Any) -> tuple[object, Calla
         return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
 
     return types.CPointer(element.dtype)(address, element), emitted  # type: ignore[no-untyped-call]  # numba's
+
+
+@intrinsic
+def _fetch(_typing: object, address: Any) -> tuple[object, Callable[..., object]]:  # noqa: ANN401 - numba's types
+    """Ask for the cache line of an address (LLVM: `llvm.prefetch`, a read that is soon needed again)."""
+
+    def emitted(context: Any, builder: Any, _signature: Any, values: Any) -> object:  # noqa: ANN401 - numba's and LLVM's
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        builder.call(fetch, [builder.inttoptr(values[0], byte), number(0), number(2), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(address), emitted
+
+
+@compiled
+def fetch(address: int | np.integer[Any], size: int | np.integer[Any]) -> None:
+    """Have `size` bytes brought into the cache while other work goes on; never fails, whatever lies there."""
+    for line in range(address, address + size, _CACHE_LINE):
+        _fetch(line)  # type: ignore[call-arg]  # numba passes the typing context
 
 
 @compiled
