@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import os
 import re
 import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+from unittest import mock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,8 +124,8 @@ class FaultyServer(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def faulty_server() -> Iterator[FaultyServer]:
-    """Run a server in a thread for the length of a block."""
-    with FaultyServer() as server:
+    """Run a server in a thread for the length of a block; no proxy of this machine comes between."""
+    with FaultyServer() as server, mock.patch.dict(os.environ, {"NO_PROXY": "127.0.0.1"}):
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:

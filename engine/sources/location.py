@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from engine.errors import NotPublished, UsageError
 from engine.sources.address import candidates
@@ -107,4 +106,4 @@ def _path(url: str) -> Path:
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
         message = "a file URL names an absolute path of this machine"
         raise UsageError(message, facts={"expected": "file:///folder/file"})
-    return Path(url2pathname(parts.path))
+    return Path(unquote(parts.path))

@@ -17,11 +17,14 @@ from engine.errors import EngineError
 from engine.receipt import SourceInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
 
     from engine.sources.source import Fetched
     from engine.sources.spool import Entry
+
+_WINDOW_BYTES = 1 << 20
 
 
 class Part:
@@ -30,45 +33,47 @@ class Part:
     Args:
         entry: A locked entry.
 
+    Raises:
+        EngineError: The disk is full or fails; so do all methods.
+
     """
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
         self.path = entry.folder / f"{entry.name}.part"
         self._record = entry.folder / f"{entry.name}.json"
-        self._file = self.path.open("a+b")
         self._digest = hashlib.sha256()
         self.size = 0
         self.info: SourceInfo | None = None
         self.validator: str | None = None
-        self._take_up()
+        with _on_disk(self.path):
+            self._take_up()
+            self._file = self.path.open("ab")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
+        with _on_disk(self.path):
             self._file.close()
-        except OSError as error:
-            raise _disk_error(self.path, error) from error
 
     def _take_up(self) -> None:
-        """Go on with what an earlier run left, if it can be continued."""
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        """Go on with what an earlier run left; bytes whose version nobody knows are thrown away."""
+        try:
             data = json.loads(self._record.read_text(encoding="utf-8"))
             self.info, self.validator = SourceInfo(**data["info"]), data["validator"]
-        if self.info is None:
-            self.empty()
-            return
-        self._file.seek(0)
-        while window := self._file.read(1 << 20):
-            self._digest.update(window)
-            self.size += len(window)
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            self.path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:
+            while window := file.read(_WINDOW_BYTES):
+                self._digest.update(window)
+                self.size += len(window)
 
     def empty(self) -> None:
         """Forget everything: the next request asks for the whole file."""
-        self._file.truncate(0)
-        self._record.unlink(missing_ok=True)
+        with _on_disk(self.path):
+            self._file.truncate(0)
+            self._record.unlink(missing_ok=True)
         self._digest, self.size, self.info, self.validator = hashlib.sha256(), 0, None, None
 
     def restart(self, info: SourceInfo, validator: str | None) -> None:
@@ -80,20 +85,14 @@ class Part:
 
         """
         self.empty()
-        write_json(self._record, {"info": dataclasses.asdict(info), "validator": validator})
+        with _on_disk(self._record):
+            write_json(self._record, {"info": dataclasses.asdict(info), "validator": validator})
         self.info, self.validator = info, validator
 
     def append(self, chunk: bytes) -> None:
-        """Add bytes that arrived.
-
-        Raises:
-            EngineError: The disk is full or fails.
-
-        """
-        try:
+        """Add bytes that arrived."""
+        with _on_disk(self.path):
             self._file.write(chunk)
-        except OSError as error:
-            raise _disk_error(self.path, error) from error
         self._digest.update(chunk)
         self.size += len(chunk)
 
@@ -102,14 +101,12 @@ class Part:
         if self.info is None:
             message = "a part without validators is not complete"
             raise ValueError(message)
-        try:
+        info = dataclasses.replace(self.info, bytes=self.size, sha256=self._digest.hexdigest())
+        with _on_disk(self.path):
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise _disk_error(self.path, error) from error
-        info = dataclasses.replace(self.info, bytes=self.size, sha256=self._digest.hexdigest())
-        fetched = self._entry.keep(self.path, info)
-        self._record.unlink(missing_ok=True)
+            fetched = self._entry.keep(self.path, info)
+            self._record.unlink(missing_ok=True)
         return fetched
 
 
@@ -120,10 +117,15 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     beside.replace(path)
 
 
-def _disk_error(path: Path, error: OSError) -> EngineError:
-    return EngineError(
-        f"the download cannot be written: {error.strerror}",
-        facts={"file": str(path)},
-        state="what has arrived stays in the spool",
-        next_step="free space, or set ENGINE_HOME to a larger disk, then run the same command again",
-    )
+@contextlib.contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    """Name the disk in what it fails with."""
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(
+            f"the download cannot be written: {error.strerror}",
+            facts={"file": str(path)},
+            state="what has arrived stays in the spool",
+            next_step="free space, or set ENGINE_HOME to a larger disk, then run the same command again",
+        ) from error

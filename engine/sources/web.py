@@ -27,6 +27,7 @@ from engine.sources.patience import NotNowError, Patience, http_date, persist, r
 from engine.sources.spool import Entry
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
@@ -87,7 +88,7 @@ class WebFile:
 
     def fetch(self, seen: SourceInfo, progress: Progress) -> Fetched:
         """Download it into the spool, or take it from there if it is there already."""
-        address = next(address for address in self.addresses if address.shown == seen.url)
+        address = {address.shown: address for address in self.addresses}[seen.url]
         entry = Entry.of(self.spool, address.shown, address.filename)
         with entry.locked(self.patience.lock_seconds):
             if found := entry.find(seen, progress):
@@ -109,7 +110,7 @@ class WebFile:
                 return part.finish()
             except SourceUnreachable as error:
                 if not error.retriable or part.size < before + self.patience.progress_bytes:
-                    error.within(state=f"{part.size:,} bytes stay in the spool")
+                    error.within(state=f"{part.size:,} bytes stay in the spool" if part.size else "")
                     raise
 
     def _receive(
@@ -159,8 +160,16 @@ class WebFile:
             logging.getLogger(library).setLevel(logging.ERROR)
         timeout = httpx.Timeout(self.patience.silence_seconds, connect=self.patience.connect_seconds)
         headers = {"Accept-Encoding": "identity", "User-Agent": f"engine/{__version__}"}
-        with httpx.Client(auth=address.auth, headers=headers, timeout=timeout, follow_redirects=True) as client:
+        with httpx.Client(
+            auth=address.auth, headers=headers, timeout=timeout, verify=_trusted(), follow_redirects=True
+        ) as client:
             yield client
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Return the certificates to trust, `SSL_CERT_FILE` included; reading them takes 17 ms, so once is enough."""
+    return httpx.create_ssl_context()
 
 
 def _ask(client: httpx.Client, address: Address) -> SourceInfo:
