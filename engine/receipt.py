@@ -65,12 +65,22 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Where every data line of the file went: `lines == loaded + present + quarantined`."""
+    """Where every data line of the file went: `lines == loaded + present + quarantined`.
+
+    Attributes:
+        lines: Data lines of the file, counted independently of the parser.
+        loaded: Rows that this load added.
+        present: Rows that the month already had.
+        quarantined: Lines that became no row.
+        total: Rows that the month has afterwards.
+
+    """
 
     lines: int = 0
     loaded: int = 0
     present: int = 0
     quarantined: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

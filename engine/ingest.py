@@ -1,0 +1,294 @@
+"""One month: source -> decode -> identify -> sink -> ledger, all on one screen; the floors below do the work.
+
+Guarantee: when `ingest` returns, the month is in the target whole, or the target is as it was before, whatever happened;
+the receipt says which. Loading the same bytes again changes nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine import __version__
+from engine.contract import ID
+from engine.decode import Layout, Quarantine, read_layout
+from engine.errors import Busy, EngineError, NotPublished
+from engine.identity import Checksum
+from engine.identity.arrays import id_bytes
+from engine.load import Load, Mode, Outcome
+from engine.month import Partition
+from engine.pipeline import Pipeline
+from engine.receipt import Receipt, Rows, SourceInfo, State, new_load_id
+from engine.sources import open_source
+from engine.targets import Place, Target, open_target
+from engine.timing import Clock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    from engine.contract import Dataset
+    from engine.month import Month
+    from engine.settings import Settings
+    from engine.sources import Fetched, Source
+    from engine.watch import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a user asks for.
+
+    Attributes:
+        dataset: What to load.
+        month: Which month of it.
+        to: The target.
+        location: Where to take it from; None: where the dataset says.
+        form: Format to take where a place has both; None: as the dataset prefers.
+        mode: What happens to rows that are there.
+        force: Load although the bytes are the loaded ones.
+        allow_shrink: Replace a month by one with less than 90 % of its rows.
+        max_rejects: Fraction of lines that may be bad; None: what the dataset allows.
+        strict: Quarantine values that are legal only after rounding.
+        dry_run: Say what would be done and change nothing.
+
+    """
+
+    dataset: Dataset
+    month: Month
+    to: Place
+    location: str | None = None
+    form: Literal["csv", "parquet"] | None = None
+    mode: Mode = "replace"
+    force: bool = False
+    allow_shrink: bool = False
+    max_rejects: float | None = None
+    strict: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How it went: the receipt, and the error that ended it, if one did."""
+
+    receipt: Receipt
+    error: EngineError | None = None
+
+
+def ingest(request: Request, settings: Settings, watch: Watch) -> Result:
+    """Bring one month into the target.
+
+    Args:
+        request: What to do.
+        settings: Where things are on this machine.
+        watch: Told how far it is.
+
+    Returns:
+        The receipt; with the error, where one ended it: the target is then as it was before.
+
+    """
+    clock = Clock()
+    receipt = _blank(request, clock)
+    try:
+        with open_target(request.to, request.dataset, settings) as target:
+            receipt = receipt.with_(target=target.sink.name)
+            source = open_source(
+                request.location, request.dataset, request.month, spool=settings.spool, form=request.form
+            )
+            receipt = _Ingestion(request, receipt, target, source, settings.spool, watch, clock).run()
+    except EngineError as error:
+        command = f"engine ingest {request.dataset.name} {request.month}"
+        error.within(
+            subject=str(Partition(request.dataset.name, request.month)),
+            state="nothing was written; the month is as it was before",
+            next_step=f"when that is mended, run: {command}",
+        )
+        state = {NotPublished: State.NOT_PUBLISHED, Busy: State.BUSY}.get(type(error), State.FAILED)
+        return Result(receipt=receipt.with_(state=state, error=str(error), **clock.stop()), error=error)
+    finally:
+        watch.end()
+    return Result(receipt=receipt)
+
+
+def _blank(request: Request, clock: Clock) -> Receipt:
+    return Receipt(
+        load_id=new_load_id(),
+        dataset=request.dataset.name,
+        month=str(request.month),
+        state=State.LOADING,
+        target=request.to.url or "",
+        mode=request.mode,
+        source=SourceInfo(url=request.location or ""),
+        identity=request.dataset.contract.identity_label,
+        contract=request.dataset.contract.fingerprint,
+        engine_version=__version__,
+        started_at=clock.started_at,
+    )
+
+
+@dataclass(slots=True)
+class _Ingestion:
+    """One run over one month, with everything it needs at hand."""
+
+    request: Request
+    receipt: Receipt
+    target: Target
+    source: Source
+    spool: Path
+    watch: Watch
+    clock: Clock
+
+    def run(self) -> Receipt:
+        """Load the month unless it is there."""
+        self.watch.step("look")
+        month, ledger = self.request.month, self.target.ledger
+        seen = self.source.look()
+        if self._unchanged(seen, current := ledger.current(month)):
+            return self._same(current)
+        if self.request.dry_run:
+            return self.receipt.with_(source=seen, **self.clock.stop())
+        self.target.sink.prepare()
+        ledger.prepare()
+        with self.target.sink.locked(month):
+            self.target.sink.clear(month)
+            ledger.abandon(month, "the engine that was loading it died")
+            # Another engine may have loaded it between the first look and the lock.
+            if self._unchanged(seen, current := ledger.current(month)):
+                return self._same(current)
+            self.watch.step("fetch", seen.bytes)
+            fetched = self.source.fetch(seen, lambda done, _: self.watch.progress(done))
+            self.clock.lap("fetch")
+            return self._with_file(fetched, current)
+
+    def _unchanged(self, seen: SourceInfo, current: Receipt | None) -> bool:
+        return current is not None and not self.request.force and seen.unchanged_since(current.source)
+
+    def _same(self, current: Receipt | None) -> Receipt:
+        """Report that the loaded month is the published one."""
+        assert current is not None  # noqa: S101 - for the type checker: `_unchanged` said so
+        return self.receipt.with_(
+            state=State.UNCHANGED,
+            load_id=current.load_id,
+            source=current.source,
+            rows=current.rows,
+            counts=current.counts,
+            id_checksum=current.id_checksum,
+            **self.clock.stop(),
+        )
+
+    def _with_file(self, fetched: Fetched, current: Receipt | None) -> Receipt:
+        loaded = False
+        try:
+            self.receipt = self.receipt.with_(source=fetched.info)
+            if current and current.source.sha256 == fetched.info.sha256 and not self.request.force:
+                # The same bytes under a new date: remember the date, so that the next run need not read them again.
+                self.target.ledger.put(current.with_(source=fetched.info))
+                receipt = self._same(current)
+            else:
+                receipt = self._load(fetched, current)
+            loaded = True
+            return receipt
+        finally:
+            # A file whose load failed is kept, so that the next run need not download it again.
+            fetched.discard() if loaded else fetched.release()
+
+    def _load(self, fetched: Fetched, current: Receipt | None) -> Receipt:
+        request, sink, ledger = self.request, self.target.sink, self.target.ledger
+        name = request.dataset.filename(request.month)
+        layout = read_layout(fetched.path, request.dataset, request.month, name=name)
+        known = set(request.dataset.contract.columns)
+        sink.prepare(tuple(c for c in layout.columns if c not in known))
+        load = Load(
+            load_id=self.receipt.load_id,
+            dataset=request.dataset,
+            month=request.month,
+            columns=layout.columns,
+            mode=request.mode,
+        )
+        stored = sink.stored(request.month)
+        ledger.put(self.receipt)
+        quarantine = Quarantine(self.spool / f"{load.load_id}.rejects")
+        try:
+            if current is None and stored is not None:
+                # The ledger is lost and the month is there: it may be this very file.
+                pipeline = self._pipeline(fetched, layout, quarantine)
+                if (receipt := self._adopted(pipeline, stored)) is not None:
+                    return receipt
+            at_least = 0 if request.allow_shrink or request.mode == "append" else stored or 0
+            return self._write(fetched, load, self._pipeline(fetched, layout, quarantine, at_least=at_least))
+        except BaseException as error:
+            # What cannot be recorded now, the next run finds as `loading` under the month's lock, and marks.
+            with suppress(Exception):
+                ledger.put(self.receipt.with_(state=State.FAILED, error=str(error) or "stopped", **self.clock.stop()))
+            raise
+        finally:
+            quarantine.close()
+            quarantine.path.unlink(missing_ok=True)
+
+    def _pipeline(self, fetched: Fetched, layout: Layout, quarantine: Quarantine, *, at_least: int = 0) -> Pipeline:
+        request = self.request
+        allowed = request.dataset.contract.policy.max_rejects if request.max_rejects is None else request.max_rejects
+        self.watch.step("load", fetched.info.bytes)
+        return Pipeline(
+            path=fetched.path,
+            layout=layout,
+            dataset=request.dataset,
+            month=request.month,
+            quarantine=quarantine,
+            watch=self.watch,
+            strict=request.strict,
+            max_rejects=allowed,
+            at_least=at_least,
+        )
+
+    def _write(self, fetched: Fetched, load: Load, pipeline: Pipeline) -> Receipt:
+        """Bring the rows into the target and publish them."""
+        work = self.target.sink.write(load, pipeline.batches())
+        self.clock.lap("load")
+        self.watch.step("publish")
+        try:
+            fetched.verify_unchanged()
+            return work.publish(
+                lambda outcome: self._settled(pipeline, outcome), self.target.ledger.put, pipeline.quarantine.batches
+            )
+        except BaseException:
+            with suppress(Exception):  # what went wrong first is what matters; the next run clears remains
+                work.discard()
+            raise
+
+    def _adopted(self, pipeline: Pipeline, stored: int) -> Receipt | None:
+        """Record the month that is there as loaded, if its ids are exactly those of the file."""
+        checksum, there = Checksum(), Checksum()
+        for batch in pipeline.batches():
+            checksum.add(id_bytes(batch[ID]))
+        if pipeline.report.rows != stored:
+            return None
+        for ids in self.target.sink.ids(self.request.month):
+            there.add(ids)
+        if checksum != there:
+            return None
+        self.clock.lap("compare")
+        outcome = Outcome(loaded=0, present=stored, total=stored, id_checksum=there.hexdigest())
+        receipt = self._settled(pipeline, outcome)
+        self.target.ledger.put(receipt)
+        return receipt
+
+    def _settled(self, pipeline: Pipeline, outcome: Outcome) -> Receipt:
+        """Return the receipt of a load that is complete but for its publication."""
+        rows = Rows(
+            lines=pipeline.report.lines,
+            loaded=outcome.loaded,
+            present=outcome.present,
+            quarantined=pipeline.report.quarantined,
+            total=outcome.total,
+        )
+        if rows.lines != rows.loaded + rows.present + rows.quarantined:
+            message = "lines and rows do not add up"
+            raise EngineError(message, facts={"counts": str(rows)}, next_step="please report this")
+        return self.receipt.with_(
+            state=State.LOADED,
+            rows=rows,
+            counts=pipeline.counts(),
+            id_checksum=outcome.id_checksum,
+            **self.clock.stop(),
+        )

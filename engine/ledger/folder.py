@@ -1,0 +1,106 @@
+"""The ledger of a folder: one JSON file a load, under `<root>/_engine/loads/<dataset>/<month>/`.
+
+It is an index. The data file carries the receipt of the load that made it in its footer, so a lost ledger is rebuilt
+from there (`engine.sinks.parquet`), and a data file that is newer than the ledger wins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from engine import files
+from engine.errors import TableMismatch
+from engine.receipt import SCHEMA_VERSION, Receipt, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from engine.month import Month
+
+
+class FolderLedger:
+    """The loads of one dataset in one root.
+
+    Args:
+        root: Folder of the target.
+        dataset: Name of the dataset.
+        embedded: Returns the receipt that the month's data file carries, or None where there is no such file.
+
+    """
+
+    def __init__(self, root: Path, *, dataset: str, embedded: Callable[[Month], Receipt | None]) -> None:
+        self._loads = root / "_engine" / "loads"
+        self._work = root / "_engine" / "work"
+        self._dataset = dataset
+        self._embedded = embedded
+
+    def prepare(self) -> None:
+        """Create the folder where it is missing; refuse what a newer engine wrote."""
+        (self._loads / self._dataset).mkdir(parents=True, exist_ok=True)
+        for receipt in self._all(self._dataset):
+            if receipt.schema_version > SCHEMA_VERSION:
+                message = f"the ledger has schema {receipt.schema_version}, newer than this engine's {SCHEMA_VERSION}"
+                raise TableMismatch(
+                    message,
+                    facts={"folder": str(self._loads)},
+                    state="nothing was changed",
+                    next_step="use the engine that wrote it, or a newer one",
+                )
+
+    def current(self, month: Month) -> Receipt | None:
+        """Return the receipt of the data that is in place: the file's word counts, the ledger may know more of it."""
+        if (embedded := self._embedded(month)) is None:
+            return None
+        path = self._loads / self._dataset / str(month) / f"{embedded.load_id}.json"
+        recorded = next(self._read(path), embedded)
+        return recorded if recorded.state is State.LOADED else embedded
+
+    def put(self, receipt: Receipt) -> None:
+        """Write the receipt under its load id; a `loaded` one supersedes the month's earlier ones."""
+        folder = self._loads / receipt.dataset / receipt.month
+        if receipt.state is State.LOADED:
+            for earlier in self._month(folder):
+                if earlier.state is State.LOADED and earlier.load_id != receipt.load_id:
+                    self._write(folder, earlier.with_(state=State.SUPERSEDED))
+        self._write(folder, receipt)
+
+    def abandon(self, month: Month, error: str) -> None:
+        """Mark the month's loads that are `loading` as `failed`, except the one whose data is in place."""
+        folder = self._loads / self._dataset / str(month)
+        current = self._embedded(month)
+        for receipt in self._month(folder):
+            if receipt.state is State.LOADING:
+                published = current is not None and receipt.load_id == current.load_id
+                self._write(
+                    folder, current if current and published else receipt.with_(state=State.FAILED, error=error)
+                )
+
+    def receipts(self, dataset: str | None = None) -> list[Receipt]:
+        """Return one receipt a month, the loaded one before any other."""
+        best: dict[tuple[str, str], Receipt] = {}
+        for receipt in self._all(dataset):
+            key = (receipt.dataset, receipt.month)
+            if key not in best or _rank(best[key]) < _rank(receipt):
+                best[key] = receipt
+        return [best[key] for key in sorted(best)]
+
+    def _all(self, dataset: str | None) -> Iterator[Receipt]:
+        for path in sorted(self._loads.glob(f"{dataset or '*'}/*/*.json")):
+            yield from self._read(path)
+
+    def _month(self, folder: Path) -> list[Receipt]:
+        return [receipt for path in sorted(folder.glob("*.json")) for receipt in self._read(path)]
+
+    def _read(self, path: Path) -> Iterator[Receipt]:
+        with contextlib.suppress(FileNotFoundError):  # another engine may replace it at this moment
+            yield Receipt.from_json(path.read_text(encoding="utf-8"))
+
+    def _write(self, folder: Path, receipt: Receipt) -> None:
+        work = self._work / f"{receipt.load_id}.json"
+        files.write_text(folder / f"{receipt.load_id}.json", receipt.to_json(indent=1) + "\n", work=work)
+
+
+def _rank(receipt: Receipt) -> tuple[bool, str]:
+    return receipt.state is State.LOADED, receipt.load_id

@@ -1,0 +1,172 @@
+"""A month's rows in a file that nobody sees, and the rename that makes it the month."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine import files
+from engine.contract import FILENAME, ID, SOURCE_MONTH
+from engine.errors import BadInput
+from engine.identity import Checksum
+from engine.identity.arrays import id_bytes
+from engine.load import Outcome
+from engine.sinks.parquet.unique import absent, key_parts, numbered, rows_of
+from engine.sinks.parquet.writer import Writer, file_schema
+from engine.spill import KeySpill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from engine.load import Load, Note, Rejects, Settle
+    from engine.receipt import Receipt
+    from engine.sinks.parquet.layout import Layout
+
+RECEIPT = "engine.receipt"
+
+
+class ParquetWork:
+    """An unpublished data file.
+
+    Args:
+        layout: Where things are.
+        load: What it is filled with.
+
+    """
+
+    def __init__(self, layout: Layout, load: Load) -> None:
+        self._layout = layout
+        self._load = load
+        layout.work.mkdir(parents=True, exist_ok=True)
+        known = {c.name for c in load.dataset.contract.columns}
+        self._columns = (*load.dataset.contract.columns, *(c for c in load.columns if c.name not in known))
+        self._schema = file_schema(self._columns)
+        self._checksum = Checksum()
+        self._files = 0
+        self._writer = self._next_writer()
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self._writer.rows
+
+    def fill(self, batches: Iterable[pl.DataFrame]) -> None:
+        """Write all batches, then make the ids unique."""
+        keys = KeySpill(self._path("keys"))
+        try:
+            self._writer.add(self._tables(batches, keys))
+            self._writer.drain()
+            self._make_unique(keys)
+        finally:
+            keys.close()
+
+    def publish(self, settle: Settle, note: Note, rejects: Rejects) -> Receipt:
+        """Rename the file into place and record it; see `engine.sinks.protocol`."""
+        outcome = Outcome(loaded=self.rows, present=0, total=self.rows, id_checksum=self._checksum.hexdigest())
+        final = self._layout.data(self._load.month)
+        if self._load.mode == "append" and final.exists():
+            outcome = self._append_to(final)
+        receipt = settle(outcome)
+        self._writer.close({RECEIPT: receipt.to_json(), "engine.identity": receipt.identity})
+        self._check(outcome.total)
+        self._write_rejects(rejects)
+        files.publish(self._writer.path, final)
+        note(receipt)
+        self._forget_rejects()
+        return receipt
+
+    def discard(self) -> None:
+        """Remove everything that belongs to this load and is not published."""
+        self._writer.abort()
+        for path in self._layout.work.glob(f"{self._layout.prefix(self._load.month)}{self._load.load_id}*"):
+            path.unlink(missing_ok=True)
+
+    def _path(self, kind: str) -> Path:
+        return self._layout.work / f"{self._layout.prefix(self._load.month)}{self._load.load_id}.{kind}"
+
+    def _next_writer(self) -> Writer:
+        self._files += 1
+        return Writer(self._path(f"{self._files}.parquet"), self._schema)
+
+    def _tables(self, batches: Iterable[pl.DataFrame], keys: KeySpill) -> Iterator[pa.Table]:
+        filename = self._load.dataset.filename(self._load.month)
+        same = {FILENAME: pa.scalar(filename), SOURCE_MONTH: pa.scalar(self._load.month.first_day)}
+        for frame in batches:
+            ids = id_bytes(frame[ID])
+            keys.add(ids)
+            self._checksum.add(ids)
+            table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+            columns = [
+                pa.repeat(same[f.name], table.num_rows)
+                if f.name in same
+                else table.column(f.name).cast(f.type)
+                if f.name in table.schema.names
+                else pa.nulls(table.num_rows, f.type)
+                for f in self._schema
+            ]
+            yield pa.table(columns, schema=self._schema)
+
+    def _make_unique(self, keys: KeySpill) -> None:
+        for part in key_parts(keys.repeated()):
+            self._rewrite(lambda done, part=part: numbered(done, part))  # type: ignore[misc]  # bound on purpose
+
+    def _rewrite(self, tables: Callable[[Path], Iterator[pa.Table]]) -> None:
+        """Write a new file from what `tables` makes of the present one, which is then removed."""
+        done = self._writer
+        done.close({})
+        self._writer, self._checksum = self._next_writer(), Checksum()
+        self._writer.add(self._summed(tables(done.path)))
+        self._writer.drain()
+        done.path.unlink()
+
+    def _summed(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        for table in tables:
+            for chunk in table.column(ID).chunks:
+                self._checksum.add(id_bytes(chunk))
+            yield table
+
+    def _append_to(self, final: Path) -> Outcome:
+        """Write the month's rows and those of this load that it lacks."""
+        sent, there = self.rows, pq.read_metadata(final).num_rows
+        old = self._conformed(final)
+        self._rewrite(lambda done: chain(old, absent(done, final)))
+        loaded = self.rows - there
+        return Outcome(loaded=loaded, present=sent - loaded, total=self.rows, id_checksum=self._checksum.hexdigest())
+
+    def _conformed(self, path: Path) -> Iterator[pa.Table]:
+        """Yield the rows of a file that an earlier contract may have written."""
+        for table in rows_of(path):
+            columns = [
+                table.column(f.name).cast(f.type) if f.name in table.schema.names else pa.nulls(table.num_rows, f.type)
+                for f in self._schema
+            ]
+            yield pa.table(columns, schema=self._schema)
+
+    def _write_rejects(self, rejects: Rejects) -> None:
+        batches = iter(rejects())
+        if (head := next(batches, None)) is None:
+            return
+        path = self._path("rejects.parquet")
+        with pq.ParquetWriter(path, head.schema, compression="zstd") as writer:
+            for batch in chain([head], batches):
+                writer.write_batch(batch)
+        files.publish(path, self._layout.rejects(self._load.month) / f"{self._load.load_id}.parquet")
+
+    def _forget_rejects(self) -> None:
+        """Remove what earlier loads of the month had quarantined, now that their rows are gone."""
+        if self._load.mode == "replace":
+            for path in self._layout.rejects(self._load.month).glob("*.parquet"):
+                if path.stem != self._load.load_id:
+                    path.unlink(missing_ok=True)
+
+    def _check(self, rows: int) -> None:
+        """Read the footer back: a file that a failing disk cut short must not replace a month."""
+        found = pq.read_metadata(self._writer.path).num_rows
+        if found != rows:
+            message = f"the file has {found} rows and should have {rows}"
+            raise BadInput(message, facts={"file": str(self._writer.path)})

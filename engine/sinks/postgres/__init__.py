@@ -1,0 +1,1 @@
+"""PostgreSQL as a target: `sink.PostgresSink` is the whole of it, the other files are its parts."""

@@ -1,0 +1,172 @@
+"""PostgreSQL 14 to 18: a main table partitioned by list on `source_month`, one partition a month.
+
+A month is loaded into a table of its own, indexed and analysed there, and becomes visible in one short transaction that
+also writes the ledger. A first load blocks no reader. One advisory lock a month, held by the connection that publishes,
+lets exactly one engine load it; when that engine dies, the server lets go of the lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from engine.contract import ID
+from engine.errors import Busy, TableMismatch, TargetUnreachable
+from engine.identity import Checksum
+from engine.identity.arrays import id_bytes
+from engine.postgres import masked, quoted
+from engine.sinks.postgres.copy import Copy
+from engine.sinks.postgres.ids import copied_ids
+from engine.sinks.postgres.reading import stored_rows
+from engine.sinks.postgres.tables import MainTable, statement
+from engine.sinks.postgres.types import arrow_schema
+from engine.sinks.postgres.work import PostgresWork
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+    from psycopg import Connection
+
+    from engine.contract import Column, Dataset
+    from engine.load import Load
+    from engine.month import Month
+
+
+class PostgresSink:
+    """One main table.
+
+    Args:
+        connection: In autocommit, to the server itself; holds the locks and publishes.
+        url: The same server for the connections that copy.
+        schema: Schema of the main table and of everything else.
+        dataset: What the table holds.
+        table: Its name.
+        lock_wait_seconds: How long a publication tries against readers before it ends as busy.
+
+    """
+
+    def __init__(
+        self,
+        connection: Connection[tuple[Any, ...]],
+        *,
+        url: str,
+        schema: str,
+        dataset: Dataset,
+        table: str,
+        lock_wait_seconds: float = 30.0,
+    ) -> None:
+        self._connection = connection
+        self._url = url
+        self._main = MainTable(connection=connection, schema=schema, name=table, dataset=dataset)
+        self._lock_wait_seconds = lock_wait_seconds
+
+    @property
+    def name(self) -> str:
+        """The target for people."""
+        return masked(self._url)
+
+    def prepare(self, extras: tuple[Column, ...] = ()) -> None:
+        """Create or extend the main table; see `engine.sinks.protocol`."""
+        try:
+            self._main.prepare(extras)
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
+            message = f"the main table cannot be made in schema {self._main.schema}"
+            raise TableMismatch(
+                message,
+                facts={"reason": str(error).splitlines()[0]},
+                state="nothing was changed",
+                next_step=f"CREATE SCHEMA, or GRANT USAGE, CREATE ON SCHEMA {self._main.schema} to this role",
+            ) from error
+
+    @contextmanager
+    def locked(self, month: Month) -> Iterator[None]:
+        """Hold the month's advisory lock; it dies with the connection."""
+        text = f"engine month {self._main.schema}.{self._main.name} {month}"
+        key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True)
+        row = self._connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
+        if not (row and row[0]):
+            message = "another engine is loading this month"
+            raise Busy(
+                message,
+                state="this run changed nothing",
+                next_step="wait for the other run, then look at `engine status`",
+            )
+        try:
+            yield
+        finally:
+            if not self._connection.closed:
+                self._connection.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+    def clear(self, month: Month) -> None:
+        """Drop the tables that dead loads of the month left behind."""
+        rows = self._connection.execute(
+            statement("remains"), {"schema": self._main.schema, "mark": self._mark(month)}
+        ).fetchall()
+        for (table,) in rows:
+            self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(quoted(self._main.schema, table)))
+
+    def _mark(self, month: Month) -> str:
+        return f"engine: unpublished rows of {self._main.name} {month}"
+
+    def stored(self, month: Month) -> int | None:
+        """Return how many rows the partition has; None: there is none."""
+        if self._main.oid() is None or (partition := self._main.partition(month)) is None:
+            return None
+        row = self._connection.execute(sql.SQL("SELECT count(*) FROM {}").format(partition)).fetchone()
+        return row[0] if row else None
+
+    def ids(self, month: Month) -> Iterator[NDArray[np.uint8]]:
+        """Yield the stored ids of the month."""
+        if self._main.oid() is None or (partition := self._main.partition(month)) is None:
+            return
+        query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)").format(quoted(ID), partition)
+        yield from copied_ids(self._connection, query)
+
+    def read(self, month: Month) -> Iterator[pl.DataFrame]:
+        """Yield the month's rows as stored."""
+        if (oid := self._main.oid()) is None or (partition := self._main.partition(month)) is None:
+            return
+        contract = self._main.dataset.contract
+        there = {name for name, _, _, _ in self._main.columns(oid)}
+        columns = [c for c in contract.columns if c.name in there]
+        names = sql.SQL(", ").join(quoted(name) for name in (*(c.name for c in columns), ID))
+        query = sql.SQL("SELECT {} FROM {}").format(names, partition).as_string(self._connection)
+        yield from stored_rows(self._url, query, columns)
+
+    def write(self, load: Load, batches: Iterable[pl.DataFrame]) -> PostgresWork:
+        """Copy rows into a table of their own; see `engine.sinks.protocol`."""
+        work = PostgresWork(main=self._main, load=load, lock_wait_seconds=self._lock_wait_seconds)
+        work.create(self._mark(load.month))
+        checksum = Checksum()
+        schema = arrow_schema(load.columns)
+        try:
+            copy = Copy(self._url, schema=self._main.schema, table=work.table, columns=schema)
+            sent = copy.run(_sent(batches, schema, checksum))
+            work.finish(sent, checksum.hexdigest())
+        except psycopg.OperationalError as error:
+            message = "PostgreSQL ended the connection"
+            raise TargetUnreachable(
+                message, facts={"target": self.name, "reason": str(error).splitlines()[0]}
+            ) from error
+        except BaseException:
+            with suppress(psycopg.Error):  # what went wrong first is what matters; the next run clears remains
+                work.discard()
+            raise
+        return work
+
+
+def _sent(batches: Iterable[pl.DataFrame], schema: pa.Schema, checksum: Checksum) -> Iterator[pa.RecordBatch]:
+    """Yield each frame as batches of the wanted types, and add its ids to the checksum."""
+    names = schema.names
+    for frame in batches:
+        checksum.add(id_bytes(frame[ID]))
+        table = frame.select(names).to_arrow(compat_level=pl.CompatLevel.oldest())
+        yield from table.cast(schema).to_batches()

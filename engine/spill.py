@@ -1,0 +1,99 @@
+"""Which ids stand more than once among any number of ids, in bounded memory.
+
+The first 64 bits of each id are sorted in runs of a fixed size that go to disk. MD5 spreads them evenly, so a slice of
+the key space has about the same number of keys in every month; slices are then merged one at a time. Two different ids
+may share a key, so what comes out are candidates, for whoever has the whole ids.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.idset import halves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_RUN_KEYS = 1 << 20  # 8 MB while it fills
+_SLICE_KEYS = 1 << 22  # 32 MB while it is merged
+
+
+class KeySpill:
+    """A file of sorted runs of keys; removed by `close`.
+
+    Args:
+        path: A file that nobody else uses.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._file = path.open("wb")
+        self._run = np.empty(_RUN_KEYS, np.uint64)
+        self._filled = 0
+        self._lengths: list[int] = []
+        # A run keeps one of equal keys, so that a month of identical rows stays as small as any other.
+        self._repeated = np.empty(0, np.uint64)
+
+    def add(self, ids: NDArray[np.uint8]) -> None:
+        """Add ids, (rows, 16) bytes."""
+        keys, _ = halves(ids)
+        while len(keys):
+            taken = keys[: _RUN_KEYS - self._filled]
+            self._run[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            keys = keys[len(taken) :]
+            if self._filled == _RUN_KEYS:
+                self._flush()
+
+    def repeated(self) -> NDArray[np.uint64]:
+        """Return the keys that were added more than once, sorted, each once."""
+        self._flush()
+        self._file.flush()
+        found = [self._repeated, *(_twice(keys) for keys in self._slices())]
+        return np.unique(np.concatenate(found))
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        if not self._filled:
+            return
+        run = self._run[: self._filled]
+        run.sort()
+        if len(twice := _twice(run)):
+            self._repeated = np.union1d(self._repeated, twice)
+            run = np.unique(run)
+        run.tofile(self._file)
+        self._lengths.append(len(run))
+        self._filled = 0
+
+    def _slices(self) -> Iterator[NDArray[np.uint64]]:
+        """Yield the sorted keys of all runs, slice by slice of the key space."""
+        total = sum(self._lengths)
+        if len(self._lengths) < 2:  # noqa: PLR2004 - one run has already been looked at
+            return
+        everything = np.memmap(self._path, np.uint64, mode="r")
+        starts = np.concatenate([[0], np.cumsum(self._lengths)])
+        runs = [everything[a:b] for a, b in itertools.pairwise(starts)]
+        count = total // _SLICE_KEYS + 1
+        bounds = [(k << 64) // count for k in range(1, count)]
+        cuts = [np.searchsorted(run, np.array(bounds, np.uint64)) for run in runs]
+        edges = [[0, *cut.tolist(), len(run)] for cut, run in zip(cuts, runs, strict=True)]
+        for k in range(count):
+            keys = np.concatenate([run[edge[k] : edge[k + 1]] for run, edge in zip(runs, edges, strict=True)])
+            keys.sort()
+            yield keys
+
+
+def _twice(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return np.unique(keys[1:][keys[1:] == keys[:-1]])

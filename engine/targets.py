@@ -1,0 +1,171 @@
+"""A target by its URL: the one place that knows which kinds there are.
+
+A new kind is a file under `sinks/`, one under `ledger/` where it cannot share one, and a `case` here.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from engine.errors import TargetUnreachable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg import Connection
+
+    from engine.contract import Dataset
+    from engine.ledger import Ledger
+    from engine.receipt import Receipt
+    from engine.settings import Settings
+    from engine.sinks import Sink
+
+KNOWN = "postgresql://USER@HOST/DATABASE, a folder; nothing: the embedded PostgreSQL, or what the PG* variables name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A target as users name it.
+
+    Attributes:
+        url: A URL or a folder; None: what the `PG*` variables name, else the embedded PostgreSQL.
+        schema: Schema in a database.
+        table: Main table in a database; None: the dataset's own.
+        lock_wait_seconds: How long a publication tries against readers.
+
+    """
+
+    url: str | None = None
+    schema: str = "public"
+    table: str | None = None
+    lock_wait_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the rows of one dataset go, and the ledger beside them."""
+
+    sink: Sink
+    ledger: Ledger
+
+
+@contextmanager
+def open_target(place: Place, dataset: Dataset, settings: Settings) -> Iterator[Target]:
+    """Open the target for one dataset; everything it holds (connections, an embedded server) is released at the end.
+
+    Raises:
+        UsageError: There is no such kind of target.
+        TargetUnreachable: It does not answer, now or later.
+
+    """
+    match _scheme(place, settings):
+        case "folder":
+            from engine.ledger import FolderLedger  # noqa: PLC0415 - each target's libraries only where it is used
+            from engine.sinks.parquet.sink import ParquetSink  # noqa: PLC0415
+
+            sink = ParquetSink(_folder(place), dataset)
+            yield Target(sink=sink, ledger=FolderLedger(_folder(place), dataset=dataset.name, embedded=sink.embedded))
+        case _:
+            import psycopg  # noqa: PLC0415
+
+            from engine.ledger import PostgresLedger  # noqa: PLC0415
+            from engine.sinks.postgres.sink import PostgresSink  # noqa: PLC0415
+
+            table = place.table or dataset.table
+            with ExitStack() as stack, _reached(psycopg.OperationalError):
+                url = stack.enter_context(server(place, settings))
+                connection = stack.enter_context(_connected(url))
+                yield Target(
+                    sink=PostgresSink(
+                        connection,
+                        url=url,
+                        schema=place.schema,
+                        dataset=dataset,
+                        table=table,
+                        lock_wait_seconds=place.lock_wait_seconds,
+                    ),
+                    ledger=PostgresLedger(connection, schema=place.schema, table=table),
+                )
+
+
+def receipts(place: Place, settings: Settings, dataset: str | None) -> list[Receipt]:
+    """Return what the target's ledger says of each month, of one dataset or of all."""
+    if _scheme(place, settings) == "folder":
+        from engine.ledger import FolderLedger  # noqa: PLC0415
+
+        return FolderLedger(_folder(place), dataset=dataset or "", embedded=lambda _: None).receipts(dataset)
+    import psycopg  # noqa: PLC0415
+
+    from engine.ledger import PostgresLedger  # noqa: PLC0415
+
+    with _reached(psycopg.OperationalError), server(place, settings) as url, _connected(url) as connection:
+        return PostgresLedger(connection, schema=place.schema, table="").receipts(dataset)
+
+
+@contextmanager
+def server(place: Place, settings: Settings) -> Iterator[str]:
+    """Yield the libpq URL of the PostgreSQL that is meant; the embedded one runs as long as it is held.
+
+    Raises:
+        UsageError: The target is no database.
+
+    """
+    match _scheme(place, settings):
+        case "postgresql":
+            yield place.url or ""
+        case "embedded":
+            from engine.embedded import Server  # noqa: PLC0415
+
+            with Server(settings.postgres).running() as url:
+                yield url
+        case _:
+            message = f"{place.url} is no database"
+            raise UsageError(message, next_step="name a postgresql:// URL, or none for the embedded server")
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection[tuple[Any, ...]]]:
+    from engine.postgres import connect  # noqa: PLC0415
+
+    connection = connect(url)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _reached(lost: type[Exception]) -> Iterator[None]:
+    """Turn a connection that is lost at any time into the error that says so."""
+    try:
+        yield
+    except lost as error:
+        message = "PostgreSQL ended the connection"
+        raise TargetUnreachable(
+            message,
+            facts={"reason": (str(error).splitlines() or [""])[0]},
+            state="nothing of this load is visible",
+            next_step="look at the server's log, then run the command again: it clears what is left",
+        ) from error
+
+
+def _scheme(place: Place, settings: Settings) -> str:
+    if place.url is None:
+        return "postgresql" if settings.postgres_named else "embedded"
+    match urlsplit(place.url).scheme:
+        case "postgresql" | "postgres":
+            return "postgresql"
+        case "" | "file":
+            return "folder"
+        case scheme:
+            message = f"there is no kind of target {scheme}://"
+            raise UsageError(message, facts={"expected": KNOWN})
+
+
+def _folder(place: Place) -> Path:
+    url = place.url or ""
+    return Path(unquote(urlsplit(url).path) if url.startswith("file:") else url).absolute()
