@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from engine.contract import ID
-from engine.identity.kernel import hash_added, hash_repeated, hash_rows
+from engine.identity.kernel import VIEW_ROWS, hash_added, hash_repeated, hash_rows, view_ids
 from engine.identity.layout import Layout, layout_of, message_of
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def _digests(layout: Layout, rows: pl.Series) -> NDArray[np.uint8]:
 
 
 def _series(ids: NDArray[np.uint8]) -> pl.Series:
-    """Return ids as a Binary series over the same memory."""
-    offsets = np.arange(0, ids.size + 1, ID_BYTES, dtype=np.int64)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(ids)]
-    return pl.Series(ID, pa.Array.from_buffers(pa.large_binary(), len(ids), buffers))
+    """Return ids as a Binary series over the same memory: Polars takes views as they are."""
+    words = ids.view(np.uint32)
+    views = np.empty_like(words)
+    view_ids(words, views)
+    parts = [pa.py_buffer(words[first : first + VIEW_ROWS]) for first in range(0, len(words), VIEW_ROWS)]
+    return pl.Series(ID, pa.Array.from_buffers(pa.binary_view(), len(ids), [None, pa.py_buffer(views), *parts]))
