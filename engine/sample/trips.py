@@ -96,7 +96,8 @@ def _pickups(profile: Profile, stretch: Stretch, random: np.random.Generator) ->
     order = np.arange(stretch.rows) + _DISORDER_ROWS * (random.random(stretch.rows) - 0.5)
     places = np.abs(stretch.begin + (stretch.end - stretch.begin) / max(stretch.rows, 1) * order)
     places = 1 - np.abs(1 - places)  # what falls out of the month at an end falls back into it
-    return _seconds(first) + np.minimum(np.interp(places, shares, edges), days * _DAY - 1).astype(np.int64)
+    moments: Numbers = np.minimum(np.interp(places, shares, edges), days * _DAY - 1).astype(np.int64)
+    return moments + _seconds(first)
 
 
 def _route(profile: Profile, trips: dict[str, Numbers], random: np.random.Generator) -> None:
