@@ -1,7 +1,7 @@
 """One month: source -> decode -> identify -> sink -> ledger, all on one screen; the floors below do the work.
 
-Guarantee: when `ingest` returns, the month is in the target whole, or the target is as it was before, whatever happened;
-the receipt says which. Loading the same bytes again changes nothing.
+Guarantee: when `ingest` returns, the month is in the target whole, or the target is as it was before; the receipt says
+which. Loading the same bytes again changes nothing.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ is judged, so that a sink that drained all batches without an error has every ro
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -83,6 +83,10 @@ class Pipeline:
             yield batch
             self.watch.progress(self.report.bytes_read, self.report.rows)
         self._judge()
+
+    def again(self) -> Pipeline:
+        """Return a pipeline over the same file that has not been run."""
+        return replace(self, report=Report(), strays=0, nulls={})
 
     def counts(self) -> Counts:
         """Return what was counted on the way."""

@@ -29,17 +29,19 @@ class KeySpill:
 
     Args:
         path: A file that nobody else uses.
+        distinct: Whether a run keeps one of equal keys, so that a month of identical rows stays as small as any other;
+            `missing_from` needs all of them.
 
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, distinct: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._file = path.open("wb")
         self._run = np.empty(_RUN_KEYS, np.uint64)
         self._filled = 0
         self._lengths: list[int] = []
-        # A run keeps one of equal keys, so that a month of identical rows stays as small as any other.
+        self._distinct = distinct
         self._repeated = np.empty(0, np.uint64)
 
     def add(self, ids: NDArray[np.uint8]) -> None:
@@ -56,9 +58,15 @@ class KeySpill:
     def repeated(self) -> NDArray[np.uint64]:
         """Return the keys that were added more than once, sorted, each once."""
         self._flush()
-        self._file.flush()
-        found = [self._repeated, *(_twice(keys) for keys in self._slices())]
-        return np.unique(np.concatenate(found))
+        if len(self._lengths) < 2 and self._distinct:  # noqa: PLR2004 - one run has already been looked at
+            return self._repeated
+        return np.unique(np.concatenate([self._repeated, *(_twice(keys) for keys in self.slices(self.parts()))]))
+
+    def missing_from(self, other: KeySpill) -> NDArray[np.uint64]:
+        """Return the keys that were added here more often than to another spill, sorted, each once."""
+        parts = max(self.parts(), other.parts())
+        found = [_fewer(own, there) for own, there in zip(self.slices(parts), other.slices(parts), strict=True)]
+        return np.concatenate(found)
 
     def close(self) -> None:
         """Remove the file."""
@@ -67,25 +75,31 @@ class KeySpill:
 
     def _flush(self) -> None:
         if not self._filled:
+            self._file.flush()
             return
         run = self._run[: self._filled]
         run.sort()
-        if len(twice := _twice(run)):
+        if self._distinct and len(twice := _twice(run)):
             self._repeated = np.union1d(self._repeated, twice)
             run = np.unique(run)
         run.tofile(self._file)
         self._lengths.append(len(run))
         self._filled = 0
+        self._file.flush()
 
-    def _slices(self) -> Iterator[NDArray[np.uint64]]:
-        """Yield the sorted keys of all runs, slice by slice of the key space."""
-        total = sum(self._lengths)
-        if len(self._lengths) < 2:  # noqa: PLR2004 - one run has already been looked at
+    def parts(self) -> int:
+        """Return how many slices keep memory bounded."""
+        self._flush()
+        return sum(self._lengths) // _SLICE_KEYS + 1
+
+    def slices(self, count: int) -> Iterator[NDArray[np.uint64]]:
+        """Yield the sorted keys of all runs, in so many slices of the key space."""
+        if not self._lengths:
+            yield from (np.empty(0, np.uint64) for _ in range(count))
             return
         everything = np.memmap(self._path, np.uint64, mode="r")
         starts = np.concatenate([[0], np.cumsum(self._lengths)])
         runs = [everything[a:b] for a, b in itertools.pairwise(starts)]
-        count = total // _SLICE_KEYS + 1
         bounds = [(k << 64) // count for k in range(1, count)]
         cuts = [np.searchsorted(run, np.array(bounds, np.uint64)) for run in runs]
         edges = [[0, *cut.tolist(), len(run)] for cut, run in zip(cuts, runs, strict=True)]
@@ -93,6 +107,14 @@ class KeySpill:
             keys = np.concatenate([run[edge[k] : edge[k + 1]] for run, edge in zip(runs, edges, strict=True)])
             keys.sort()
             yield keys
+
+
+def _fewer(own: NDArray[np.uint64], there: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the keys that stand more often in the first sorted array than in the second."""
+    keys, counts = np.unique(own, return_counts=True)
+    in_other = np.searchsorted(there, keys, "right") - np.searchsorted(there, keys, "left")
+    missing: NDArray[np.uint64] = keys[counts > in_other]
+    return missing
 
 
 def _twice(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,0 +1,70 @@
+"""`engine`: what a person types and what Kestra runs.
+
+A command's module, and with it Polars or a driver, is imported only when that command runs, so that `engine --help`
+answers at once. Results go to stdout, everything else to stderr; exit codes are those of `engine.errors`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from engine import __version__
+
+# name -> module under engine.cli and one line of help
+COMMANDS = {
+    "ingest": ("ingest", "Load one month: every row once, or nothing."),
+    "backfill": ("backfill", "Load a range of months, one after the other."),
+    "status": ("status", "List the months that the target has, with their counts."),
+    "verify": ("verify", "Prove that a month in the target is what was published."),
+    "datasets": ("datasets", "List the datasets, or show one."),
+    "sample": ("sample", "Write a realistic month to try things with, offline."),
+    "psql": ("psql", "Open a shell, or run one query, on the target's database."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run, not when they are listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which people need them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"engine.cli.{COMMANDS[cmd_name][0]}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="engine")
+def main() -> None:
+    r"""Bring monthly files into a warehouse: every row exactly once, and provably.
+
+    Without --to, rows go to an embedded PostgreSQL that starts by itself.
+
+    \b
+    Exit codes:
+      0  loaded, unchanged or verified      12  too many bad rows
+      1  unexpected                         13  file or table do not match the contract
+      2  usage                              20  target or source unreachable
+      10 not published yet                  21  busy: loaded by another, or held by readers
+      11 bad input                          30  verify found differences
+      130, 143  interrupted by Ctrl-C, SIGTERM
+
+    Every flag has an environment variable: ENGINE_ and its name, such as ENGINE_TO. ENGINE_HOME says where the spool
+    and the embedded database live, ENGINE_DATASETS where your own datasets are; PG* variables count as in psql.
+    """

@@ -1,0 +1,87 @@
+"""Flags that several commands have, each with its environment variable."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from engine import settings
+from engine.targets import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., object]")
+
+
+def flag(*names: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own attributes
+    """Return a click option whose variable is `ENGINE_` and the flag's name."""
+    variable = "ENGINE_" + names[0].lstrip("-").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_envvar=True, **attributes)
+
+
+def target(function: F) -> F:
+    """Add the flags that name a target."""
+    flags = [
+        flag("--to", metavar="URL", help="Target: postgresql://…, or a folder. Default: PG* variables, else embedded."),
+        flag("--schema", default="public", show_default=True, help="Schema in a database."),
+        flag("--table", help="Main table in a database. Default: the dataset's."),
+    ]
+    return reduce(lambda f, add: add(f), reversed(flags), function)
+
+
+def origin(function: F) -> F:
+    """Add the flags that say where a month comes from and how it is judged."""
+    flags = [
+        flag("--from", "location", metavar="LOCATION", help="File, folder, http(s) base URL or template with {month}."),
+        flag("--format", "form", type=click.Choice(["csv", "parquet"]), help="Format where a place has both."),
+        flag("--max-rejects", type=click.FloatRange(0, 1), help="Bad rows allowed, as a fraction of lines."),
+        flag("--strict", is_flag=True, help="Quarantine amounts that are no whole cents."),
+    ]
+    return reduce(lambda f, add: add(f), reversed(flags), function)
+
+
+def loading(function: F) -> F:
+    """Add the flags that say how a month is loaded."""
+    flags = [
+        flag(
+            "--mode",
+            type=click.Choice(["replace", "append"]),
+            default="replace",
+            show_default=True,
+            help="Corrected bytes replace the month, or add the rows that it lacks.",
+        ),
+        flag("--force", is_flag=True, help="Load although the bytes are unchanged."),
+        flag("--allow-shrink", is_flag=True, help="Replace a month by one with less than 90 % of its rows."),
+        flag(
+            "--lock-wait",
+            type=click.FloatRange(0.1),
+            default=30.0,
+            show_default=True,
+            help="Seconds to wait for readers of a month that is replaced.",
+        ),
+    ]
+    return reduce(lambda f, add: add(f), reversed(flags), function)
+
+
+def output(function: F) -> F:
+    """Add the flags that say what is printed."""
+    flags = [
+        flag(
+            "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of stdout."
+        ),
+        flag("--quiet", is_flag=True, help="No progress on stderr."),
+    ]
+    return reduce(lambda f, add: add(f), reversed(flags), function)
+
+
+def place(to: str | None, schema: str, table: str | None, lock_wait: float = 30.0) -> Place:
+    """Return the target that the flags name."""
+    return Place(url=to or None, schema=schema, table=table, lock_wait_seconds=lock_wait)
+
+
+def environment() -> settings.Settings:
+    """Return the settings of this process."""
+    return settings.from_environment()

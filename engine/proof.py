@@ -1,0 +1,60 @@
+"""The published file once more, for `verify --against-source`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from engine.decode import Quarantine, read_layout
+from engine.pipeline import Pipeline
+from engine.receipt import new_load_id
+from engine.sources import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from engine.contract import Dataset
+    from engine.month import Month
+    from engine.targets import Target
+    from engine.watch import Watch
+
+
+@contextmanager
+def source_of(
+    dataset: Dataset,
+    month: Month,
+    target: Target,
+    spool: Path,
+    watch: Watch,
+    **flags: Any,  # noqa: ANN401 - see the flags
+) -> Iterator[Pipeline]:
+    """Yield a pipeline over the month's file: where the flags say, else where the ledger says it came from.
+
+    Raises:
+        EngineError: The file is not there, or is not what it should be.
+
+    """
+    receipt = target.ledger.current(month)
+    location = flags["location"] or (receipt.source.url if receipt else None)
+    source = open_source(location, dataset, month, spool=spool, form=flags["form"])
+    seen = source.look()
+    watch.step("fetch", seen.bytes)
+    fetched = source.fetch(seen, lambda done, _: watch.progress(done))
+    quarantine = Quarantine(spool / f"{new_load_id()}.rejects")
+    try:
+        layout = read_layout(fetched.path, dataset, month, name=dataset.filename(month))
+        yield Pipeline(
+            path=fetched.path,
+            layout=layout,
+            dataset=dataset,
+            month=month,
+            quarantine=quarantine,
+            watch=watch,
+            strict=flags["strict"],
+            max_rejects=1.0,
+        )
+    finally:
+        quarantine.close()
+        quarantine.path.unlink(missing_ok=True)
+        fetched.discard()
