@@ -60,7 +60,8 @@ class SourceInfo:
             return False
         if self.etag != earlier.etag or self.last_modified != earlier.last_modified:
             return False
-        return self.etag is not None or self.last_modified is not None
+        strong = self.etag is not None and not self.etag.startswith("W/")
+        return strong or self.last_modified is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
