@@ -111,14 +111,14 @@ def too_long(length: int) -> str:
     return f"line of {length} bytes is over the limit of {LINE_LIMIT}"
 
 
-def torn(tail: bytes, number: int, layout: Layout) -> TornInput:
-    """Return the error for a file whose last line is not whole."""
+def torn(tail: bytes, number: int, layout: Layout, *, why: str = "the file breaks off") -> TornInput:
+    """Return the error for a file of which line `number`, that ends with `tail`, is the last that could be read."""
     text = _raw(tail.rstrip(b"\r\n").rpartition(b"\n")[2])
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
     return TornInput(
-        f"the file breaks off at line {number}",
+        f"{why} at line {number}",
         facts={"file": f"{layout.name}, line {number}", "found": shown or "nothing"},
-        next_step="fetch the file again: it was cut off, at its source or on the way",
+        next_step="fetch the file again: it was cut off or damaged, at its source or on the way",
     )
 
 

@@ -64,9 +64,12 @@ def survey(data: bytes, *, lines: int, fields: int, high: bool) -> Survey:
 def gather(
     data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], *, line_ends: bool = True
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return chosen lines in a row, each with a line feed if asked, and where each begins and the last one ends."""
+    """Return chosen lines in a row, and where each begins and the last one ends.
+
+    Line ends, if asked for, have a carriage return: the parser takes one away, which must not be one of the line's own.
+    """
     offsets = np.zeros(starts.size + 1, np.int64)
-    np.cumsum(ends - starts + line_ends, out=offsets[1:])
+    np.cumsum(ends - starts + (2 if line_ends else 0), out=offsets[1:])
     out = np.empty(int(offsets[-1]), np.uint8)
     _gather(np.frombuffer(data, np.uint8), starts, ends, offsets, out)
     return out, offsets
@@ -78,7 +81,8 @@ def _gather(data: np.ndarray, starts: np.ndarray, ends: np.ndarray, offsets: np.
         size = ends[i] - starts[i]
         out[offsets[i] : offsets[i] + size] = data[starts[i] : ends[i]]
         if offsets[i + 1] > offsets[i] + size:
-            out[offsets[i] + size] = LINE_FEED
+            out[offsets[i] + size] = RETURN
+            out[offsets[i] + size + 1] = LINE_FEED
 
 
 @compiled

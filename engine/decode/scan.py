@@ -18,7 +18,7 @@ from engine.decode.quarantine import first
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from engine.decode.blocks import Item
@@ -70,7 +70,7 @@ def scan(
     return register_io_source(source, schema=schema, explain_name="engine-csv")
 
 
-def batches(frame: pl.LazyFrame, report: Report, *, rows: int | None = None) -> Iterator[pl.DataFrame]:
+def batches(frame: pl.LazyFrame, report: Report, *, rows: int | None = None) -> Generator[pl.DataFrame]:
     """Drain a frame that comes from `scan`, in no particular order; the one place that uses Polars' unstable call.
 
     Args:
@@ -145,8 +145,9 @@ class _Decoder:
                 self._line += 1
                 self._end = item.head[-200:]
                 return self._nothing
-            case Torn():
-                raise careful.torn(item.tail or self._end, self._line - (not item.tail), self._layout) from item.error
+            case Torn(tail=tail, error=error):
+                number = self._line if tail else self._line - 1
+                raise careful.torn(tail or self._end, number, self._layout, why=error.message) from error
 
     def _block(self, data: bytes) -> pl.DataFrame:
         counted = census.take(data)
