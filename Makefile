@@ -75,7 +75,7 @@ test: dev ## run all tests; ARGS="-k sample" runs some; ENGINE_TEST_PG=postgresq
 check: dev ## ruff, mypy and the floors: what CI runs
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy $(wildcard engine tests benchmarks)
 	@$(PY) -m pytest -q tests/unit/test_floors.py
 
 format: dev ## let ruff format and sort
