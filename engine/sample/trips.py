@@ -93,8 +93,9 @@ def _pickups(profile: Profile, stretch: Stretch, random: np.random.Generator) ->
     weights = np.outer(weekdays, profile.hours).ravel()
     shares = np.concatenate([[0.0], np.cumsum(weights) / weights.sum()])
     edges = np.arange(len(shares)) * _HOUR
-    order = np.arange(stretch.rows) + _DISORDER_ROWS * (random.random(stretch.rows) - 0.5)
-    places = np.abs(stretch.begin + (stretch.end - stretch.begin) / max(stretch.rows, 1) * order)
+    share = (stretch.end - stretch.begin) / max(stretch.rows, 1)
+    disorder = min(_DISORDER_ROWS * share, 0.5) * (random.random(stretch.rows) - 0.5)
+    places = np.abs(stretch.begin + share * np.arange(stretch.rows) + disorder)
     places = 1 - np.abs(1 - places)  # what falls out of the month at an end falls back into it
     moments: Numbers = np.minimum(np.interp(places, shares, edges), days * _DAY - 1).astype(np.int64)
     return moments + _seconds(first)

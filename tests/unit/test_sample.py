@@ -110,6 +110,14 @@ def test_numbers_hang_together(tmp_path: Path) -> None:
     assert hours.eq("18").sum() > 4 * hours.eq("04").sum()
 
 
+@pytest.mark.parametrize("rows", [500, 10_000])
+def test_any_length_covers_the_month(rows: int, tmp_path: Path) -> None:
+    """A short sample runs through the month as a long one does: every day has trips, and none is a heap."""
+    frame = _frame(write_sample("yellow", MONTH, rows=rows, folder=tmp_path, dirty=False))
+    assert frame["tpep_pickup_datetime"].str.slice(8, 2).n_unique() == 31
+    assert frame["tpep_pickup_datetime"].value_counts()["count"].max() <= 5
+
+
 @pytest.mark.parametrize("rejects", [0.0, 0.0005, 0.01, 1.0])
 def test_bad_rows_are_as_many_as_asked(rejects: float, tmp_path: Path) -> None:
     """Exactly the announced number of rows is unreadable: short, long, letters in a number, a spreadsheet's date."""
