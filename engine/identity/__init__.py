@@ -2,5 +2,6 @@
 
 from engine.identity.checksum import Checksum
 from engine.identity.frames import digests, identify, repeated
+from engine.identity.sql import sql_query
 
-__all__ = ["Checksum", "digests", "identify", "repeated"]
+__all__ = ["Checksum", "digests", "identify", "repeated", "sql_query"]

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
+
+from engine.identity.arrays import ID_BYTES, id_bytes
 
 if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
     from numpy.typing import NDArray
 
-_ID_BYTES = 16
 _MODULUS = 1 << 64
 
 
@@ -26,11 +28,11 @@ class Checksum:
     def __init__(self) -> None:
         self._high = self._low = 0
 
-    def add(self, ids: NDArray[np.uint8] | pa.Array) -> None:
+    def add(self, ids: NDArray[np.uint8] | pl.Series | pa.Array) -> None:
         """Add ids.
 
         Args:
-            ids: (rows, 16) uint8, or an Arrow array of 16-byte binaries of any layout, without nulls.
+            ids: (rows, 16) uint8, or binary values of 16 bytes: a Polars series, or an Arrow array of any layout.
 
         Raises:
             ValueError: A value is null or has another length than 16 bytes.
@@ -40,7 +42,7 @@ class Checksum:
         self._high = (self._high + high) % _MODULUS
         self._low = (self._low + low) % _MODULUS
 
-    def subtract(self, ids: NDArray[np.uint8] | pa.Array) -> None:
+    def subtract(self, ids: NDArray[np.uint8] | pl.Series | pa.Array) -> None:
         """Take ids away; arguments and errors as for `add`."""
         high, low = _sums(ids)
         self._high = (self._high - high) % _MODULUS
@@ -59,21 +61,8 @@ class Checksum:
         return f"Checksum({self.hexdigest()})"
 
 
-def _sums(ids: NDArray[np.uint8] | pa.Array) -> tuple[int, int]:
-    halves = _bytes(ids).view(np.uint64).reshape(-1, 2)
-    high, low = (halves[:, half].byteswap().sum(dtype=np.uint64) for half in (0, 1))
-    return int(high), int(low)
-
-
-def _bytes(ids: NDArray[np.uint8] | pa.Array) -> NDArray[np.uint8]:
-    if isinstance(ids, np.ndarray):
-        return np.ascontiguousarray(ids, np.uint8).reshape(-1)
-    if pa.types.is_binary_view(ids.type):
-        ids = ids.cast(pa.large_binary())
-    if not pa.types.is_fixed_size_binary(ids.type):
-        ids = ids.cast(pa.binary(_ID_BYTES))
-    if ids.null_count or ids.type.byte_width != _ID_BYTES:
-        msg = f"ids are 16 bytes and never null; found {ids.type} with {ids.null_count} nulls"
-        raise ValueError(msg)
-    start = ids.offset * _ID_BYTES
-    return np.frombuffer(ids.buffers()[1], np.uint8)[start : start + len(ids) * _ID_BYTES]
+def _sums(ids: NDArray[np.uint8] | pl.Series | pa.Array) -> tuple[int, int]:
+    rows = np.ascontiguousarray(ids, np.uint8) if isinstance(ids, np.ndarray) else id_bytes(ids)
+    halves = rows.reshape(-1, ID_BYTES).view(np.uint64)
+    high, low = (halves[:, half].byteswap() for half in (0, 1))
+    return int(high.sum(dtype=np.uint64)), int(low.sum(dtype=np.uint64))

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from engine.contract import ID
+from engine.identity.arrays import ID_BYTES
 from engine.identity.kernel import VIEW_ROWS, hash_added, hash_repeated, hash_rows, view_ids
 from engine.identity.layout import Layout, layout_of, message_of
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.contract import Column, Contract
-
-ID_BYTES = 16
 
 
 def identify(lf: pl.LazyFrame, contract: Contract, columns: Sequence[Column]) -> pl.LazyFrame:
