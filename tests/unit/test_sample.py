@@ -115,7 +115,7 @@ def test_any_length_covers_the_month(rows: int, tmp_path: Path) -> None:
     """A short sample runs through the month as a long one does: every day has trips, and none is a heap."""
     frame = _frame(write_sample("yellow", MONTH, rows=rows, folder=tmp_path, dirty=False))
     assert frame["tpep_pickup_datetime"].str.slice(8, 2).n_unique() == 31
-    assert frame["tpep_pickup_datetime"].value_counts()["count"].max() <= 5
+    assert max(frame["tpep_pickup_datetime"].value_counts()["count"].to_list()) <= 5
 
 
 @pytest.mark.parametrize("rejects", [0.0, 0.0005, 0.01, 1.0])
