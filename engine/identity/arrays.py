@@ -8,10 +8,13 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from engine.identity.views import gather_ids
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ID_BYTES = 16
+_LENGTH = "ids are 16 bytes; found another length"
 
 
 def id_bytes(ids: pl.Series | pa.Array) -> NDArray[np.uint8]:
@@ -25,13 +28,26 @@ def id_bytes(ids: pl.Series | pa.Array) -> NDArray[np.uint8]:
 
     """
     if isinstance(ids, pl.Series):
-        ids = pa.chunked_array(ids.to_arrow(compat_level=pl.CompatLevel.oldest())).combine_chunks()
+        parts = [id_bytes(part) for part in pa.chunked_array(ids).chunks]
+        return parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, ID_BYTES), np.uint8), *parts])
+    if ids.null_count:
+        msg = f"ids are never null; found {ids.null_count} nulls"
+        raise ValueError(msg)
     if pa.types.is_binary_view(ids.type):
-        ids = ids.cast(pa.large_binary())
+        return _gathered(ids)
     if not pa.types.is_fixed_size_binary(ids.type):
         ids = ids.cast(pa.binary(ID_BYTES))
-    if ids.null_count or ids.type.byte_width != ID_BYTES:
-        msg = f"ids are 16 bytes and never null; found {ids.type} with {ids.null_count} nulls"
-        raise ValueError(msg)
+    if ids.type.byte_width != ID_BYTES:
+        raise ValueError(_LENGTH)
     start = ids.offset * ID_BYTES
     return np.frombuffer(ids.buffers()[1], np.uint8)[start : start + len(ids) * ID_BYTES].reshape(-1, ID_BYTES)
+
+
+def _gathered(ids: pa.Array) -> NDArray[np.uint8]:
+    """Copy ids from where their views point to; Arrow's own cast takes forty times as long."""
+    _, views, *data = ids.buffers()
+    result = np.empty((len(ids), 4), np.uint32)
+    words = np.frombuffer(views, np.uint32).reshape(-1, 4)[ids.offset : ids.offset + len(ids)]
+    if not gather_ids(words, np.array([buffer.address for buffer in data], np.int64), result):
+        raise ValueError(_LENGTH)
+    return result.view(np.uint8)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.compiled import compiled
 from engine.identity.arrays import ID_BYTES, id_bytes
+from engine.identity.fill import swapped
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +65,15 @@ class Checksum:
 
 def _sums(ids: NDArray[np.uint8] | pl.Series | pa.Array) -> tuple[int, int]:
     rows = np.ascontiguousarray(ids, np.uint8) if isinstance(ids, np.ndarray) else id_bytes(ids)
-    halves = rows.reshape(-1, ID_BYTES).view(np.uint64)
-    high, low = (halves[:, half].byteswap() for half in (0, 1))
-    return int(high.sum(dtype=np.uint64)), int(low.sum(dtype=np.uint64))
+    high, low = _halves(rows.reshape(-1, ID_BYTES).view(np.uint32))
+    return int(high), int(low)
+
+
+@compiled
+def _halves(digests: NDArray[np.uint32]) -> tuple[np.uint64, np.uint64]:
+    """Return the sums, modulo 2^64, of the upper and of the lower halves of (rows, 4) uint32, read big-endian."""
+    high, low = np.uint64(0), np.uint64(0)
+    for row in range(len(digests)):
+        high += (np.uint64(swapped(digests[row, 0])) << np.uint64(32)) | np.uint64(swapped(digests[row, 1]))
+        low += (np.uint64(swapped(digests[row, 2])) << np.uint64(32)) | np.uint64(swapped(digests[row, 3]))
+    return high, low

@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from engine.contract import ID
 from engine.identity.arrays import ID_BYTES
-from engine.identity.kernel import VIEW_ROWS, hash_added, hash_repeated, hash_rows, view_ids
+from engine.identity.kernel import hash_added, hash_repeated, hash_rows
 from engine.identity.layout import Layout, layout_of, message_of
+from engine.identity.views import VIEW_ROWS, view_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 # 3 blocks x 64 bytes x 1024 lanes stay in a second-level cache. 512 lanes measure 8 % slower, 2048 no faster.
 LANES = 1024
 
-# Digests in one buffer of a binary view, whose offsets are signed 32-bit numbers of bytes.
-VIEW_ROWS = 1 << 26
-
 _ADDED_VALUE = 9  # words before the value: "col1", digest, name
 _LENGTH = 14  # word of a block that holds the length of the message in bits
 _EXTRA_ROW = BLOCK_WORDS  # a row below the block, for null bits that are no part of the message
@@ -170,19 +167,3 @@ def _put_digests(words: U32, digests: U32, start: int, count: int) -> None:
     for row in range(count):
         for word in range(STATE_WORDS):
             words[1 + word, row] = digests[start + row, word]
-
-
-@compiled
-def view_ids(digests: U32, views: U32) -> None:
-    """Write an Arrow binary view of each digest: length, first 4 bytes, buffer, offset in the buffer.
-
-    Args:
-        digests: (rows, 4) uint32.
-        views: (rows, 4) uint32, written; each buffer holds `VIEW_ROWS` digests.
-
-    """
-    for row in range(len(digests)):
-        views[row, 0] = np.uint32(16)
-        views[row, 1] = digests[row, 0]
-        views[row, 2] = np.uint32(row // VIEW_ROWS)
-        views[row, 3] = np.uint32(row % VIEW_ROWS * 16)
