@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from engine.decode.pace import Pace
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,7 +33,7 @@ class Reject:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """A collector that one scan fills while its frame is drained; complete once that ended without an error.
+    """A collector that one scan fills while its frame is drained; final once `complete` is true.
 
     Attributes:
         lines: Data lines, counted by their bytes; blank ones and the header are none.
@@ -41,7 +43,9 @@ class Report:
         blank: Blank lines.
         bytes_read: Bytes of the file on disk read so far.
         first_rejects: The first few lines that went to quarantine, in the file's order.
+        complete: Whether the file was read to its end; not so where a query needed only a part of it.
         failure: What ended the scan early; None where nothing did.
+        pace: Keeps the scan from running far ahead of whoever drains it.
         stop: Ends the scan's reader; None before it began.
         started: Whether the scan began; it cannot begin again.
 
@@ -54,6 +58,8 @@ class Report:
     blank: int = 0
     bytes_read: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
+    complete: bool = False
     failure: Exception | None = None
     stop: Callable[[], None] | None = field(default=None, repr=False)
+    pace: Pace = field(default_factory=Pace, repr=False)
     started: bool = field(default=False, repr=False)
