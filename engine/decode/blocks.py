@@ -71,6 +71,10 @@ class Torn:
 Item = Block | Oversize | Torn
 
 
+class Stopped(Exception):
+    """The consumer of a reader went away."""
+
+
 def cut(pieces: Iterable[bytes], block_bytes: int) -> Iterator[Item]:
     """Cut a byte stream at line ends into blocks of about `block_bytes`.
 
@@ -161,7 +165,12 @@ class Reader:
         self._stop.set()
 
     def __iter__(self) -> Iterator[tuple[Item, int]]:
-        """Yield each item and how many bytes of the file on disk had been read by then."""
+        """Yield each item and how many bytes of the file on disk had been read by then.
+
+        Raises:
+            Stopped: `stop` was called: what came so far is not the whole file.
+
+        """
         while not self._stop.is_set():
             try:
                 item, position = self._queue.get(timeout=_WAIT_SECONDS)
@@ -172,6 +181,7 @@ class Reader:
             if isinstance(item, BaseException):
                 raise item
             yield item, position
+        raise Stopped
 
     def _run(self) -> None:
         position = 0

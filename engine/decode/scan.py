@@ -13,7 +13,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from engine.decode import careful, census, fast
-from engine.decode.blocks import Block, Oversize, Reader, Torn
+from engine.decode.blocks import Block, Oversize, Reader, Stopped, Torn
 from engine.decode.quarantine import first
 from engine.errors import EngineError
 
@@ -82,8 +82,11 @@ def batches(frame: pl.LazyFrame, report: Report, *, rows: int | None = None) -> 
         EngineError: What the scan raised, as it was.
 
     """
+    report.pace.bound()
     with draining(report):
-        yield from frame.collect_batches(chunk_size=rows, maintain_order=False, lazy=True)
+        for batch in frame.collect_batches(chunk_size=rows, maintain_order=False, lazy=True):
+            yield batch
+            report.pace.taken(batch.height)
 
 
 @contextmanager
@@ -96,6 +99,7 @@ def draining(report: Report) -> Iterator[None]:
             raise report.failure from error
         raise
     finally:
+        report.pace.free()
         if report.stop is not None:
             report.stop()
     if report.failure is not None:  # Polars may end a query without a word
@@ -117,7 +121,11 @@ def _frames(
                 report.bytes_read = position
                 frame = decoder.decode(item)
                 if frame.height:
+                    report.pace.made(frame.height)
                     yield frame
+        report.complete = True
+    except Stopped:  # nobody listens any more; whoever still does must not take this for the end of the file
+        raise
     except Exception as error:
         report.failure = error
         raise

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from engine.catalog import find
 from engine.contract import Column, Contract, Dataset, Identity, Policy, UnknownPolicy
 from engine.decode import Quarantine, Report, batches, draining, read_layout, scan
+from engine.decode.blocks import Stopped
 from engine.errors import BadInput, EngineError, TornInput
 from engine.logical import Logical
 from engine.month import Month
@@ -72,6 +73,7 @@ class Decoded:
         self.frame = pl.concat(frames) if frames else lazy.clear().collect()
         self.rejects = [tuple(r.values()) for b in self.quarantine.batches() for r in b.to_pylist()]
         report = self.report
+        assert report.complete
         assert report.lines == report.rows + report.quarantined
         assert (self.frame.height, len(self.rejects)) == (report.rows, report.quarantined)
 
@@ -328,6 +330,7 @@ def test_stopping_early_ends_the_reader_and_closes_the_file(tmp_path: Path) -> N
     rows = batches(lazy, report, rows=100)
     assert next(rows).height
     rows.close()
+    assert not report.complete
     for thread in readers():
         thread.join(5)
         assert not thread.is_alive()
@@ -421,3 +424,20 @@ def test_a_spreadsheets_dates_are_rejects_with_the_expected_format(tmp_path: Pat
     assert found.report.rows == 0
     reason = "expected %Y-%m-%d %H:%M:%S, found '01/01/2021 0:30'"
     assert found.rejects[0][:3] == (2, "tpep_pickup_datetime", reason)
+
+
+def test_a_stopped_scan_never_looks_like_a_whole_file(tmp_path: Path) -> None:
+    """Whoever still drains a scan that was stopped gets an error, not a short frame."""
+    path, report = tmp_path / "f", Report()
+    path.write_bytes(HEADER + GOOD * 50_000)
+    layout = read_layout(path, dataset(), MONTH, name="f.csv")
+    lazy = scan(path, layout, strict=False, report=report, quarantine=Quarantine(tmp_path / "q"), block_bytes=10_000)
+
+    def stop(frame: pl.DataFrame) -> pl.DataFrame:
+        assert report.stop is not None
+        report.stop()
+        return frame
+
+    with pytest.raises(Stopped):
+        lazy.map_batches(stop, streamable=True).sink_parquet(tmp_path / "out.parquet")
+    assert not report.complete
