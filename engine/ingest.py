@@ -20,7 +20,7 @@ from engine.load import Load, Mode, Outcome
 from engine.month import Partition
 from engine.pipeline import Pipeline
 from engine.receipt import Receipt, Rows, SourceInfo, State, new_load_id
-from engine.sources import open_source
+from engine.sources import clean, open_source
 from engine.targets import Place, Target, open_target
 from engine.timing import Clock
 
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from engine.settings import Settings
     from engine.sources import Fetched, Source
     from engine.watch import Watch
+
+
+# A download that nobody has gone on with for a week is not worth its disk.
+_STALE_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,7 @@ def ingest(request: Request, settings: Settings, watch: Watch) -> Result:
         return Result(receipt=receipt.with_(state=state, error=str(error), **clock.stop()), error=error)
     finally:
         watch.end()
+    clean(settings.spool, _STALE_SECONDS)
     return Result(receipt=receipt)
 
 

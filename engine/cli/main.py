@@ -52,7 +52,7 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="engine")
 def main() -> None:
-    r"""Bring monthly files into a warehouse: every row exactly once, and provably.
+    """Bring monthly files into a warehouse: every row exactly once, and provably.
 
     Without --to, rows go to an embedded PostgreSQL that starts by itself.
 
@@ -67,4 +67,4 @@ def main() -> None:
 
     Every flag has an environment variable: ENGINE_ and its name, such as ENGINE_TO. ENGINE_HOME says where the spool
     and the embedded database live, ENGINE_DATASETS where your own datasets are; PG* variables count as in psql.
-    """
+    """  # noqa: D301 - the backspace is how click knows a verbatim paragraph

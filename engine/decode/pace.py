@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 
 # Three blocks of a yellow month. Polars itself holds some back while it cuts batches, so a few are needed to go on.
-_ROWS_AHEAD = 250_000
+_ROWS_AHEAD = 150_000
 # Should Polars hold back more than that, a block goes through after this long, and nothing stands still.
 _PATIENCE_SECONDS = 1.0
 

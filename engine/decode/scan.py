@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engine.decode.quarantine import Quarantine
     from engine.decode.report import Report
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 
 
 def scan(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.compiled import compiled
-from engine.identity.memory import elements
+from engine.memory import elements
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -26,8 +26,8 @@ from engine.identity.fill import (
     read_validity,
 )
 from engine.identity.md5 import BLOCK_WORDS, STATE_WORDS, begin, compress
-from engine.identity.memory import fetch
 from engine.identity.texts import fill_texts, new_memo
+from engine.memory import fetch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

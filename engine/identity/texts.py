@@ -14,7 +14,7 @@ import numpy as np
 from engine.compiled import compiled
 from engine.identity.fill import BUFFERS, OFFSET, VALUES, WORD
 from engine.identity.md5 import BLOCK_WORDS, STATE_WORDS, begin, compress
-from engine.identity.memory import elements
+from engine.memory import elements
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

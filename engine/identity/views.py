@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.compiled import compiled
 from engine.identity.md5 import STATE_WORDS
-from engine.identity.memory import elements
+from engine.memory import elements
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

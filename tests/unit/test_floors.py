@@ -27,6 +27,7 @@ FLOORS = {
         "receipt",
         "settings",
         "compiled",
+        "memory",
         "files",
         "load",
         "timing",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.contract import Column
     from engine.logical import Logical
 
-ROW_GROUP = 1 << 18
+ROW_GROUP = 1 << 17
 _WAITING = 1
 _PATIENCE_SECONDS = 0.1
 

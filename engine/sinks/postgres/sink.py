@@ -11,7 +11,6 @@ import hashlib
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import psycopg
 from psycopg import sql
 
@@ -24,14 +23,14 @@ from engine.sinks.postgres.copy import Copy
 from engine.sinks.postgres.ids import copied_ids
 from engine.sinks.postgres.reading import stored_rows
 from engine.sinks.postgres.tables import MainTable, statement
-from engine.sinks.postgres.types import arrow_schema
+from engine.sinks.postgres.types import stored_order
 from engine.sinks.postgres.work import PostgresWork
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import numpy as np
-    import pyarrow as pa
+    import polars as pl
     from numpy.typing import NDArray
     from psycopg import Connection
 
@@ -146,10 +145,10 @@ class PostgresSink:
         work = PostgresWork(main=self._main, load=load, lock_wait_seconds=self._lock_wait_seconds)
         work.create(self._mark(load.month))
         checksum = Checksum()
-        schema = arrow_schema(load.columns)
         try:
-            copy = Copy(self._url, schema=self._main.schema, table=work.table, columns=schema)
-            sent = copy.run(_sent(batches, schema, checksum))
+            columns = stored_order(load.columns)
+            copy = Copy(self._url, schema=self._main.schema, table=work.table, columns=columns)
+            sent = copy.run(_summed(batches, checksum))
             work.finish(sent, checksum.hexdigest())
         except psycopg.OperationalError as error:
             message = "PostgreSQL ended the connection"
@@ -163,10 +162,8 @@ class PostgresSink:
         return work
 
 
-def _sent(batches: Iterable[pl.DataFrame], schema: pa.Schema, checksum: Checksum) -> Iterator[pa.RecordBatch]:
-    """Yield each frame as batches of the wanted types, and add its ids to the checksum."""
-    names = schema.names
+def _summed(batches: Iterable[pl.DataFrame], checksum: Checksum) -> Iterator[pl.DataFrame]:
+    """Yield each frame after its ids were added to the checksum."""
     for frame in batches:
         checksum.add(id_bytes(frame[ID]))
-        table = frame.select(names).to_arrow(compat_level=pl.CompatLevel.oldest())
-        yield from table.cast(schema).to_batches()
+        yield frame
