@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine import __version__
+from engine import __version__, files
 from engine.contract import ID
 from engine.decode import Layout, Quarantine, read_layout
 from engine.errors import Busy, EngineError, NotPublished
@@ -104,7 +104,7 @@ def ingest(request: Request, settings: Settings, watch: Watch) -> Result:
         command = f"engine ingest {request.dataset.name} {request.month}"
         error.within(
             subject=str(Partition(request.dataset.name, request.month)),
-            state="nothing was written; the month is as it was before",
+            state=f"the month is as it was before; load {receipt.load_id} is marked failed",
             next_step=f"when that is mended, run: {command}",
         )
         state = {NotPublished: State.NOT_PUBLISHED, Busy: State.BUSY}.get(type(error), State.FAILED)
@@ -148,29 +148,31 @@ class _Ingestion:
         self.watch.step("look")
         month, ledger = self.request.month, self.target.ledger
         seen = self.source.look()
-        if self._unchanged(seen, current := ledger.current(month)):
+        if (current := self._current()) and self._unchanged(seen, current):
             return self._same(current)
         if self.request.dry_run:
             return self.receipt.with_(source=seen, **self.clock.stop())
-        self.target.sink.prepare()
-        ledger.prepare()
         with self.target.sink.locked(month):
             self.target.sink.clear(month)
             ledger.abandon(month, "the engine that was loading it died")
             # Another engine may have loaded it between the first look and the lock.
-            if self._unchanged(seen, current := ledger.current(month)):
+            if (current := self._current()) and self._unchanged(seen, current):
                 return self._same(current)
             self.watch.step("fetch", seen.bytes)
             fetched = self.source.fetch(seen, lambda done, _: self.watch.progress(done))
             self.clock.lap("fetch")
             return self._with_file(fetched, current)
 
-    def _unchanged(self, seen: SourceInfo, current: Receipt | None) -> bool:
-        return current is not None and not self.request.force and seen.unchanged_since(current.source)
+    def _current(self) -> Receipt | None:
+        """Return the receipt of the month that is in the target; None where there is none, whatever the ledger says."""
+        current = self.target.ledger.current(self.request.month)
+        return current if current is not None and self.target.sink.has(self.request.month) else None
 
-    def _same(self, current: Receipt | None) -> Receipt:
+    def _unchanged(self, seen: SourceInfo, current: Receipt) -> bool:
+        return not self.request.force and seen.unchanged_since(current.source)
+
+    def _same(self, current: Receipt) -> Receipt:
         """Report that the loaded month is the published one."""
-        assert current is not None  # noqa: S101 - for the type checker: `_unchanged` said so
         return self.receipt.with_(
             state=State.UNCHANGED,
             load_id=current.load_id,
@@ -182,27 +184,34 @@ class _Ingestion:
         )
 
     def _with_file(self, fetched: Fetched, current: Receipt | None) -> Receipt:
-        loaded = False
+        self.receipt = self.receipt.with_(source=fetched.info)
         try:
-            self.receipt = self.receipt.with_(source=fetched.info)
             if current and current.source.sha256 == fetched.info.sha256 and not self.request.force:
                 # The same bytes under a new date: remember the date, so that the next run need not read them again.
                 self.target.ledger.put(current.with_(source=fetched.info))
                 receipt = self._same(current)
             else:
-                receipt = self._load(fetched, current)
-            loaded = True
-            return receipt
-        finally:
+                with files.scratch(self.spool / self.receipt.load_id) as scratch:
+                    receipt = self._load(fetched, current, scratch)
+        except BaseException as error:
             # A file whose load failed is kept, so that the next run need not download it again.
-            fetched.discard() if loaded else fetched.release()
+            fetched.release()
+            # What cannot be recorded now, the next run finds as `loading` under the month's lock, and marks.
+            with suppress(Exception):
+                text = str(error) or "stopped"
+                self.target.ledger.put(self.receipt.with_(state=State.FAILED, error=text, **self.clock.stop()))
+            raise
+        fetched.discard()
+        return receipt
 
-    def _load(self, fetched: Fetched, current: Receipt | None) -> Receipt:
+    def _load(self, fetched: Fetched, current: Receipt | None, scratch: Path) -> Receipt:
         request, sink, ledger = self.request, self.target.sink, self.target.ledger
         name = request.dataset.filename(request.month)
         layout = read_layout(fetched.path, request.dataset, request.month, name=name)
         known = set(request.dataset.contract.columns)
         sink.prepare(tuple(c for c in layout.columns if c not in known))
+        ledger.prepare()
+        ledger.put(self.receipt)
         load = Load(
             load_id=self.receipt.load_id,
             dataset=request.dataset,
@@ -211,26 +220,15 @@ class _Ingestion:
             mode=request.mode,
         )
         stored = sink.stored(request.month)
-        ledger.put(self.receipt)
-        quarantine = Quarantine(self.spool / f"{load.load_id}.rejects")
-        try:
-            if current is None and stored is not None:
-                # The ledger is lost and the month is there: it may be this very file.
-                pipeline = self._pipeline(fetched, layout, quarantine)
-                if (receipt := self._adopted(pipeline, stored)) is not None:
-                    return receipt
-            at_least = 0 if request.allow_shrink or request.mode == "append" else stored or 0
-            return self._write(fetched, load, self._pipeline(fetched, layout, quarantine, at_least=at_least))
-        except BaseException as error:
-            # What cannot be recorded now, the next run finds as `loading` under the month's lock, and marks.
-            with suppress(Exception):
-                ledger.put(self.receipt.with_(state=State.FAILED, error=str(error) or "stopped", **self.clock.stop()))
-            raise
-        finally:
-            quarantine.close()
-            quarantine.path.unlink(missing_ok=True)
+        if current is None and stored is not None:
+            # The ledger is lost and the month is there: it may be this very file.
+            pipeline = self._pipeline(fetched, layout, scratch / "compared")
+            if (receipt := self._adopted(pipeline, stored)) is not None:
+                return receipt
+        at_least = 0 if request.allow_shrink or request.mode == "append" else stored or 0
+        return self._write(fetched, load, self._pipeline(fetched, layout, scratch / "rejects", at_least=at_least))
 
-    def _pipeline(self, fetched: Fetched, layout: Layout, quarantine: Quarantine, *, at_least: int = 0) -> Pipeline:
+    def _pipeline(self, fetched: Fetched, layout: Layout, rejects: Path, *, at_least: int = 0) -> Pipeline:
         request = self.request
         allowed = request.dataset.contract.policy.max_rejects if request.max_rejects is None else request.max_rejects
         self.watch.step("load", fetched.info.bytes)
@@ -239,7 +237,7 @@ class _Ingestion:
             layout=layout,
             dataset=request.dataset,
             month=request.month,
-            quarantine=quarantine,
+            quarantine=Quarantine(rejects),
             watch=self.watch,
             strict=request.strict,
             max_rejects=allowed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from engine import files
 from engine.decode import Quarantine, read_layout
 from engine.pipeline import Pipeline
 from engine.receipt import new_load_id
@@ -41,20 +42,18 @@ def source_of(
     seen = source.look()
     watch.step("fetch", seen.bytes)
     fetched = source.fetch(seen, lambda done, _: watch.progress(done))
-    quarantine = Quarantine(spool / f"{new_load_id()}.rejects")
     try:
         layout = read_layout(fetched.path, dataset, month, name=dataset.filename(month))
-        yield Pipeline(
-            path=fetched.path,
-            layout=layout,
-            dataset=dataset,
-            month=month,
-            quarantine=quarantine,
-            watch=watch,
-            strict=flags["strict"],
-            max_rejects=1.0,
-        )
+        with files.scratch(spool / new_load_id()) as scratch:
+            yield Pipeline(
+                path=fetched.path,
+                layout=layout,
+                dataset=dataset,
+                month=month,
+                quarantine=Quarantine(scratch / "rejects"),
+                watch=watch,
+                strict=flags["strict"],
+                max_rejects=1.0,
+            )
     finally:
-        quarantine.close()
-        quarantine.path.unlink(missing_ok=True)
         fetched.discard()

@@ -67,8 +67,11 @@ def open_target(place: Place, dataset: Dataset, settings: Settings) -> Iterator[
             from engine.ledger import FolderLedger  # noqa: PLC0415 - each target's libraries only where it is used
             from engine.sinks.parquet.sink import ParquetSink  # noqa: PLC0415
 
-            sink = ParquetSink(_folder(place), dataset)
-            yield Target(sink=sink, ledger=FolderLedger(_folder(place), dataset=dataset.name, embedded=sink.embedded))
+            with _written():
+                sink = ParquetSink(_folder(place), dataset)
+                yield Target(
+                    sink=sink, ledger=FolderLedger(_folder(place), dataset=dataset.name, embedded=sink.embedded)
+                )
         case _:
             import psycopg  # noqa: PLC0415
 
@@ -150,6 +153,21 @@ def _reached(lost: type[Exception]) -> Iterator[None]:
             facts={"reason": (str(error).splitlines() or [""])[0]},
             state="nothing of this load is visible",
             next_step="look at the server's log, then run the command again: it clears what is left",
+        ) from error
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Turn what an operating system says about a folder into the error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        message = "the target folder cannot be read or written"
+        raise TargetUnreachable(
+            message,
+            facts={"reason": str(error)},
+            state="nothing of this load is visible",
+            next_step="see to its rights and its free space, then run the command again",
         ) from error
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import polars as pl
 
+from engine import files
 from engine.contract import ID
 from engine.errors import VerifyFailed
 from engine.identity import Checksum, digests, repeated
 from engine.identity.arrays import id_bytes
 from engine.idset import halves
+from engine.receipt import new_load_id
 from engine.spill import KeySpill
 
 if TYPE_CHECKING:
@@ -116,7 +118,7 @@ def verify(
         against_source=source is not None,
     )
     watch.step("verify")
-    with _Spills(spool / f"verify-{receipt.load_id}") as spills:
+    with files.scratch(spool / f"verify-{new_load_id()}") as scratch, _Spills(scratch) as spills:
         _Stored(dataset, findings, spills, watch).read(target, month)
         if source is not None:
             watch.step("source")
@@ -129,10 +131,10 @@ def verify(
 class _Spills:
     """Keys of stored ids, of the digests of stored values, and of the source's digests, on disk."""
 
-    def __init__(self, prefix: Path) -> None:
-        self.ids = KeySpill(prefix.with_suffix(".ids"))
-        self.stored = KeySpill(prefix.with_suffix(".stored"), distinct=False)
-        self.source = KeySpill(prefix.with_suffix(".source"), distinct=False)
+    def __init__(self, folder: Path) -> None:
+        self.ids = KeySpill(folder / "ids")
+        self.stored = KeySpill(folder / "stored", distinct=False)
+        self.source = KeySpill(folder / "source", distinct=False)
 
     def __enter__(self) -> Self:
         return self

@@ -60,6 +60,8 @@ class FolderLedger:
     def put(self, receipt: Receipt) -> None:
         """Write the receipt under its load id; a `loaded` one supersedes the month's earlier ones."""
         folder = self._loads / receipt.dataset / receipt.month
+        if receipt.state is State.FAILED and not self._loads.exists():
+            return  # a target that has nothing is not begun with a failure
         if receipt.state is State.LOADED:
             for earlier in self._month(folder):
                 if earlier.state is State.LOADED and earlier.load_id != receipt.load_id:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,10 +127,11 @@ class PostgresLedger:
 
     def abandon(self, month: Month, error: str) -> None:
         """Mark the month's loads that are `loading` as `failed`."""
-        self._connection.execute(
-            _statement("abandon", loads=self._loads),
-            {"table_name": self._table, "source_month": month.first_day, "error": error},
-        )
+        with suppress(psycopg.errors.UndefinedTable):  # then there is nothing to mark
+            self._connection.execute(
+                _statement("abandon", loads=self._loads),
+                {"table_name": self._table, "source_month": month.first_day, "error": error},
+            )
 
     def receipts(self, dataset: str | None = None) -> list[Receipt]:
         """Return one receipt a month, the loaded one before any other."""

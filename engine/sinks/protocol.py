@@ -72,6 +72,10 @@ class Sink(Protocol):
     def clear(self, month: Month) -> None:
         """Remove what dead loads of the month left behind; only under its lock."""
 
+    def has(self, month: Month) -> bool:
+        """Tell whether the month is in the target, without looking at its rows."""
+        ...
+
     def stored(self, month: Month) -> int | None:
         """Return how many rows the month has in the target; None: there is no such month."""
 

@@ -90,6 +90,10 @@ class ParquetSink:
         for path in self._layout.work.glob(f"{self._layout.prefix(month)}*"):
             path.unlink(missing_ok=True)
 
+    def has(self, month: Month) -> bool:
+        """Tell whether there is a file for the month."""
+        return self._layout.data(month).exists()
+
     def stored(self, month: Month) -> int | None:
         """Return how many rows the month's file has; None: there is none."""
         path = self._layout.data(month)

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from engine.contract import ID
-from engine.errors import Busy, TableMismatch, TargetUnreachable
+from engine.errors import Busy, TableMismatch, TargetUnreachable, UsageError
 from engine.identity import Checksum
 from engine.identity.arrays import id_bytes
 from engine.postgres import masked, quoted
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from engine.contract import Column, Dataset
     from engine.load import Load
     from engine.month import Month
+
+
+# PostgreSQL cuts names at 63 bytes; a partition adds `_2019_01` and its index `_id`.
+LONGEST_NAME = 63 - len("_2019_01_id")
 
 
 class PostgresSink:
@@ -62,6 +66,9 @@ class PostgresSink:
         table: str,
         lock_wait_seconds: float = 30.0,
     ) -> None:
+        if len(table.encode()) > LONGEST_NAME:
+            message = f"table name {table!r} is too long"
+            raise UsageError(message, facts={"expected": f"at most {LONGEST_NAME} bytes: partitions add to it"})
         self._connection = connection
         self._url = url
         self._main = MainTable(connection=connection, schema=schema, name=table, dataset=dataset)
@@ -114,6 +121,10 @@ class PostgresSink:
 
     def _mark(self, month: Month) -> str:
         return f"engine: unpublished rows of {self._main.name} {month}"
+
+    def has(self, month: Month) -> bool:
+        """Tell whether there is a partition for the month."""
+        return self._main.oid() is not None and self._main.partition(month) is not None
 
     def stored(self, month: Month) -> int | None:
         """Return how many rows the partition has; None: there is none."""
