@@ -104,8 +104,10 @@ def ingest(request: Request, settings: Settings, watch: Watch) -> Result:
         command = f"engine ingest {request.dataset.name} {request.month}"
         error.within(
             subject=str(Partition(request.dataset.name, request.month)),
-            state=f"the month is as it was before; load {receipt.load_id} is marked failed",
-            next_step=f"when that is mended, run: {command}",
+            state="nothing was changed",
+            next_step=command
+            if error.retriable or isinstance(error, NotPublished)
+            else f"mend that, then run\n{command}",
         )
         state = {NotPublished: State.NOT_PUBLISHED, Busy: State.BUSY}.get(type(error), State.FAILED)
         return Result(receipt=receipt.with_(state=state, error=str(error), **clock.stop()), error=error)
@@ -200,14 +202,15 @@ class _Ingestion:
             with suppress(Exception):
                 text = str(error) or "stopped"
                 self.target.ledger.put(self.receipt.with_(state=State.FAILED, error=text, **self.clock.stop()))
+            if isinstance(error, EngineError):
+                error.within(state=f"the month is as it was before; load {self.receipt.load_id} is marked failed")
             raise
         fetched.discard()
         return receipt
 
     def _load(self, fetched: Fetched, current: Receipt | None, scratch: Path) -> Receipt:
         request, sink, ledger = self.request, self.target.sink, self.target.ledger
-        name = request.dataset.filename(request.month)
-        layout = read_layout(fetched.path, request.dataset, request.month, name=name)
+        layout = read_layout(fetched.path, request.dataset, request.month, name=fetched.path.name)
         known = set(request.dataset.contract.columns)
         sink.prepare(tuple(c for c in layout.columns if c not in known))
         ledger.prepare()
