@@ -21,7 +21,7 @@ from engine.identity.arrays import id_bytes
 from engine.postgres import masked, quoted
 from engine.sinks.postgres.copy import Copy
 from engine.sinks.postgres.ids import copied_ids
-from engine.sinks.postgres.reading import stored_rows
+from engine.sinks.postgres.reading import selected, stored_rows
 from engine.sinks.postgres.tables import MainTable, statement
 from engine.sinks.postgres.types import stored_order
 from engine.sinks.postgres.work import PostgresWork
@@ -147,8 +147,7 @@ class PostgresSink:
         contract = self._main.dataset.contract
         there = {name for name, _, _, _ in self._main.columns(oid)}
         columns = [c for c in contract.columns if c.name in there]
-        names = sql.SQL(", ").join(quoted(name) for name in (*(c.name for c in columns), ID))
-        query = sql.SQL("SELECT {} FROM {}").format(names, partition).as_string(self._connection)
+        query = sql.SQL("SELECT {} FROM {}").format(selected(columns), partition).as_string(self._connection)
         yield from stored_rows(self._url, query, columns)
 
     def write(self, load: Load, batches: Iterable[pl.DataFrame]) -> PostgresWork:
