@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _INLINE = 12  # bytes that a view itself holds (Arrow columnar format, variable-size binary view)
 _LENGTH_BYTES = 8  # a message ends with its length (RFC 1321, 3.2)
 _BLOCK_BYTES = 64
-MEMO_BITS = 10
+MEMO_BITS = 12  # a table of 128 kB; thousands of licence numbers fit
 
 
 @compiled
