@@ -134,7 +134,7 @@ class ParquetSink:
         path = self._layout.data(month)
         if not path.exists():
             return
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             there = set(file.schema_arrow.names)
             names = [c.name for c in self._dataset.contract.columns if c.name in there]
             for batch in file.iter_batches(_BATCH_ROWS, columns=[*names, ID]):

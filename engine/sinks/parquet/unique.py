@@ -32,7 +32,7 @@ _NONE = np.empty((0, 16), np.uint8)
 
 def file_ids(path: Path) -> Iterator[NDArray[np.uint8]]:
     """Yield the ids of a data file."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(_BATCH_ROWS, columns=[ID]):
             yield id_bytes(batch.column(0))
 
@@ -47,7 +47,7 @@ def absent(path: Path, old: Path) -> Iterator[pa.Table]:
     edges = [(k << 64) // parts for k in range(parts)] + [1 << 64]
     for low, high in itertools.pairwise(edges):
         known = IdSet(np.concatenate([ids[_between(ids, low, high)] for ids in file_ids(old)] or [_NONE]))
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             place = file.schema_arrow.get_field_index(ID)
             for batch in file.iter_batches(_BATCH_ROWS):
                 ids = id_bytes(batch.column(place))
@@ -58,7 +58,7 @@ def absent(path: Path, old: Path) -> Iterator[pa.Table]:
 
 def rows_of(path: Path) -> Iterator[pa.Table]:
     """Yield all rows of a data file."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(_BATCH_ROWS):
             yield pa.Table.from_batches([batch])
 
@@ -84,7 +84,7 @@ def numbered(path: Path, keys: NDArray[np.uint64]) -> Iterator[pa.Table]:
     """
     digests = _repeated_ids(path, keys)
     counts = np.zeros(len(digests), np.int64)
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         place = file.schema_arrow.get_field_index(ID)
         for batch in file.iter_batches(_BATCH_ROWS):
             ids = id_bytes(batch.column(place)).copy()
