@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,13 @@ def write_text(path: Path, text: str, *, work: Path) -> None:
     work.parent.mkdir(parents=True, exist_ok=True)
     work.write_text(text, encoding="utf-8")
     publish(work, path)
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write a small JSON file at once: a reader sees the old one or the new one."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(json.dumps(data), encoding="utf-8")
+    beside.replace(path)
 
 
 @contextmanager

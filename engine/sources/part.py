@@ -11,8 +11,9 @@ import dataclasses
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from engine import files
 from engine.errors import EngineError
 from engine.receipt import SourceInfo
 
@@ -86,7 +87,7 @@ class Part:
         """
         self.empty()
         with _on_disk(self._record):
-            write_json(self._record, {"info": dataclasses.asdict(info), "validator": validator})
+            files.write_json(self._record, {"info": dataclasses.asdict(info), "validator": validator})
         self.info, self.validator = info, validator
 
     def append(self, chunk: bytes) -> None:
@@ -108,13 +109,6 @@ class Part:
             fetched = self._entry.keep(self.path, info)
             self._record.unlink(missing_ok=True)
         return fetched
-
-
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write a small JSON file at once: a reader sees the old one or the new one."""
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(json.dumps(data), encoding="utf-8")
-    beside.replace(path)
 
 
 @contextlib.contextmanager

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 
 import filelock
 
+from engine import files
 from engine.errors import Busy, UsageError
 from engine.receipt import SourceInfo
-from engine.sources.part import write_json
 from engine.sources.source import Fetched, sha256
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Entry:
         """Move a complete, synced part to its place."""
         place = self.folder / str(info.sha256)[:20]
         place.mkdir(exist_ok=True)
-        write_json(place / _INFO, dataclasses.asdict(info))
+        files.write_json(place / _INFO, dataclasses.asdict(info))
         part.replace(place / self.name)
         return self._fetched(Hold(place / self.name), info)
 
