@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine import __version__, files
-from engine.contract import ID
 from engine.decode import Layout, Quarantine, read_layout
 from engine.errors import Busy, EngineError, NotPublished
 from engine.identity import Checksum
-from engine.identity.arrays import id_bytes
 from engine.load import Load, Mode, Outcome
 from engine.month import Partition
-from engine.pipeline import Pipeline
+from engine.pipeline import Pipeline, unique_ids
 from engine.receipt import Receipt, Rows, SourceInfo, State, new_load_id
 from engine.sources import clean, open_source
 from engine.targets import Place, Target, open_target
@@ -226,7 +224,7 @@ class _Ingestion:
         if current is None and stored is not None:
             # The ledger is lost and the month is there: it may be this very file.
             pipeline = self._pipeline(fetched, layout, scratch / "compared")
-            if (receipt := self._adopted(pipeline, stored)) is not None:
+            if (receipt := self._adopted(pipeline, stored, scratch / "keys")) is not None:
                 return receipt
         at_least = 0 if request.allow_shrink or request.mode == "append" else stored or 0
         return self._write(fetched, load, self._pipeline(fetched, layout, scratch / "rejects", at_least=at_least))
@@ -262,11 +260,9 @@ class _Ingestion:
                 work.discard()
             raise
 
-    def _adopted(self, pipeline: Pipeline, stored: int) -> Receipt | None:
+    def _adopted(self, pipeline: Pipeline, stored: int, spool: Path) -> Receipt | None:
         """Record the month that is there as loaded, if its ids are exactly those of the file."""
-        checksum, there = Checksum(), Checksum()
-        for batch in pipeline.batches():
-            checksum.add(id_bytes(batch[ID]))
+        checksum, there = unique_ids(pipeline, spool), Checksum()
         if pipeline.report.rows != stored:
             return None
         for ids in self.target.sink.ids(self.request.month):

@@ -10,16 +10,23 @@ import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
+from engine.contract import ID
 from engine.decode import Layout, Quarantine, Report, batches, scan
 from engine.errors import ShrinkRefused, TooManyRejects
-from engine.identity import identify
+from engine.identity import Checksum, identify, repeated
+from engine.identity.arrays import id_bytes
+from engine.idset import halves
 from engine.receipt import Counts
+from engine.spill import KeySpill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from engine.contract import Dataset
     from engine.month import Month
@@ -29,6 +36,8 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1 << 16
 # Below this share of the loaded rows a replacement needs to be asked for.
 SHRINK_LIMIT = 0.9
+# Ids of identical rows that are held at once: 64 MB and a little more for each row beyond the second.
+_KEYS_AT_ONCE = 1 << 21
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,6 +132,38 @@ class Pipeline:
             facts={"file": self.layout.name, "allowed": f"{100 * self.max_rejects:.3g} %", "first": shown},
             next_step="mend the file, or allow more with --max-rejects",
         )
+
+
+def unique_ids(pipeline: Pipeline, spool: Path) -> Checksum:
+    """Return the checksum of the ids that the file's rows have once they are loaded: identical rows are numbered.
+
+    Args:
+        pipeline: Has not been run; is run here, and once more where the file has identical rows.
+        spool: A file for keys; nobody else uses it.
+
+    """
+    checksum, keys = Checksum(), KeySpill(spool)
+    try:
+        for batch in pipeline.batches():
+            ids = id_bytes(batch[ID])
+            checksum.add(ids)
+            keys.add(ids)
+        repeats = keys.repeated()
+    finally:
+        keys.close()
+    for key in range(0, len(repeats), _KEYS_AT_ONCE):
+        _number(checksum, pipeline.again(), repeats[key : key + _KEYS_AT_ONCE])
+    return checksum
+
+
+def _number(checksum: Checksum, pipeline: Pipeline, keys: NDArray[np.uint64]) -> None:
+    """Put the ids of identical rows in the place of their digests."""
+    found = [ids[np.isin(halves(ids)[0], keys)] for ids in (id_bytes(batch[ID]) for batch in pipeline.batches())]
+    digests, counts = np.unique(np.concatenate(found), axis=0, return_counts=True)
+    every = np.repeat(digests, counts, axis=0)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    checksum.subtract(every)
+    checksum.add(repeated(every, np.arange(len(every)) - starts))
 
 
 def _within(times: pl.Series, month: Month) -> int:

@@ -1,0 +1,52 @@
+"""The worlds that the suite runs over: `ENGINE_TEST_PG` or the embedded server, an installed server, a folder."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from tests.conformance.world import KINDS, FolderWorld, PostgresWorld, World, settings_in, trips
+from tests.servers import LocalServer, installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def installed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a second server, of the version that is installed on this machine."""
+    if (programs := installed()) is None:
+        pytest.skip("no PostgreSQL is installed beside the embedded one")
+    folder = tmp_path_factory.mktemp("installed")
+    for place in (folder, *folder.parents):
+        if place == place.parent or not os.access(place, os.W_OK) or place.stat().st_mode & 0o1000:
+            break
+        place.chmod(place.stat().st_mode | 0o711)
+    server = LocalServer(programs, folder)
+    server.start()
+    yield server.url
+    server.stop(signal.SIGINT)
+
+
+@pytest.fixture(params=KINDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    """Give an empty target of each kind."""
+    dataset, settings = trips(tmp_path), settings_in(tmp_path)
+    match request.param:
+        case "folder":
+            return FolderWorld(folder=tmp_path, dataset=dataset, settings=settings)
+        case kind:
+            server = request.getfixturevalue("postgres_url" if kind == "postgres" else "installed_url")
+            # A schema of its own is as good as a database of its own, and made in a tenth of the time.
+            schema = f"world_{os.getpid()}_{next(_NUMBERS)}"
+            with psycopg.connect(server, autocommit=True) as connection:
+                connection.execute(f"CREATE SCHEMA {schema}")
+            return PostgresWorld(folder=tmp_path, dataset=dataset, settings=settings, url=server, schema=schema)
