@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine import catalog
 from engine.cli import options
-from engine.cli.ingest import request_of
+from engine.cli.ingest import mended, request_of
 from engine.cli.printing import table
 from engine.cli.progress import watching
-from engine.cli.run import ending, fail
+from engine.cli.run import ending
 from engine.errors import NotPublished, UsageError
 from engine.ingest import ingest
 from engine.month import Month
 
 if TYPE_CHECKING:
+    from engine.errors import EngineError
     from engine.ingest import Result
 
 
@@ -35,33 +37,44 @@ def command(dataset: str, first: str, last: str, output: str, *, quiet: bool, **
     A month that fails does not stop the others. The exit code is that of the first failure; a month that is not
     published counts only where nothing else failed. Months that are loaded already cost one look.
     """
-    with ending():
+    results: list[Result] = []
+    failed = (lambda error: _json(results, error)) if output == "json" else None
+    with ending(failed=failed):
         environment = options.environment()
         found = catalog.find(dataset, environment.datasets)
-        months = list(Month.parse(first).through(Month.parse(last)))
-        if not months:
-            message = f"{first} is after {last}"
-            raise UsageError(message)
-        results = []
-        for month in months:
-            click.echo(f"engine: {found.name} {month}", err=True)
+        for month in _months(first, last):
+            if not quiet:
+                click.echo(f"engine: {found.name} {month}", err=True)
             request = request_of(found, month, dry_run=False, **flags)
-            result = ingest(request, environment, watching(quiet=quiet))
+            result = mended(ingest(request, environment, watching(quiet=quiet)))
             results.append(result)
             if result.error is not None:
                 click.echo(str(result.error), err=True)
         click.echo(_json(results) if output == "json" else _text(results))
-        failures = [r.error for r in results if r.error is not None]
-        if failures:
-            fail(_worst(failures).within(state="the other months are as listed"))
+        sys.exit(_code(results))
 
 
-def _worst(failures: list[Any]) -> Any:  # noqa: ANN401 - EngineErrors
-    return next((error for error in failures if not isinstance(error, NotPublished)), failures[0])
+def _months(first: str, last: str) -> list[Month]:
+    months = list(Month.parse(first).through(Month.parse(last)))
+    if not months:
+        message = f"{first} is after {last}"
+        raise UsageError(message, facts={"expected": "the first month, then the last"}, state="nothing was changed")
+    return months
 
 
-def _json(results: list[Result]) -> str:
-    return json.dumps({"receipts": [json.loads(r.receipt.to_json()) for r in results]}, indent=2)
+def _code(results: list[Result]) -> int:
+    """Return the exit code, and say on stderr which months are not there."""
+    failures = [r.error for r in results if r.error is not None]
+    if not failures:
+        return 0
+    names = ", ".join(f"{r.receipt.month} {r.receipt.state.value}" for r in results if r.error is not None)
+    click.echo(f"engine: {len(failures)} of {len(results)} months: {names}", err=True)
+    return next((error for error in failures if not isinstance(error, NotPublished)), failures[0]).exit_code
+
+
+def _json(results: list[Result], error: EngineError | None = None) -> str:
+    receipts = [json.loads(r.receipt.to_json()) for r in results]
+    return json.dumps({"receipts": receipts, "error": str(error) if error else ""}, indent=2)
 
 
 def _text(results: list[Result]) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine import catalog
+from engine import __version__, catalog
 from engine.cli import options
 from engine.cli.printing import receipt_text
 from engine.cli.progress import watching
-from engine.cli.run import ending, fail
-from engine.ingest import Request, ingest
+from engine.cli.run import again, ending, fail, without_password
+from engine.ingest import Request, Result, ingest
 from engine.month import Month
-from engine.receipt import State
+from engine.receipt import Receipt, SourceInfo, State
+from engine.timing import Clock
+
+if TYPE_CHECKING:
+    from engine.errors import EngineError
 
 
 @click.command("ingest")
@@ -30,10 +35,12 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, dry_run: bool
     DATASET is a name from `engine datasets` or the path of a TOML file, MONTH is YYYY-MM. A month whose bytes are
     loaded already is left alone; changed bytes replace it whole.
     """
-    with ending():
+    clock = Clock()
+    failed = (lambda error: _unbegun(dataset, month, error, clock, flags)) if output == "json" else None
+    with ending(f"{dataset} {month}", failed):
         environment = options.environment()
         request = request_of(catalog.find(dataset, environment.datasets), Month.parse(month), dry_run=dry_run, **flags)
-        result = ingest(request, environment, watching(quiet=quiet))
+        result = mended(ingest(request, environment, watching(quiet=quiet)))
         if output == "json":
             click.echo(result.receipt.to_json(indent=2))
         elif result.error is None:
@@ -59,7 +66,35 @@ def request_of(dataset: Any, month: Month, **flags: Any) -> Request:  # noqa: AN
     )
 
 
-def _text(receipt: Any, *, dry_run: bool) -> str:  # noqa: ANN401 - a Receipt
+def mended(result: Result) -> Result:
+    """Return a failed result as people may see it: with the command that was typed, and without passwords."""
+    if (error := result.error) is None:
+        return result
+    error.next_step = error.next_step.replace(f"engine ingest {result.receipt.partition}", again())
+    receipt = result.receipt
+    source = dataclasses.replace(receipt.source, url=without_password(receipt.source.url))
+    receipt = receipt.with_(target=without_password(receipt.target), source=source, error=str(error))
+    return dataclasses.replace(result, receipt=receipt)
+
+
+def _unbegun(dataset: str, month: str, error: EngineError, clock: Clock, flags: dict[str, Any]) -> str:
+    """Return the receipt of a load that has none of its own: it never began, or was interrupted."""
+    receipt = Receipt(
+        load_id="",
+        dataset=dataset,
+        month=month,
+        state=State.FAILED,
+        target=without_password(flags["to"] or ""),
+        mode=flags["mode"],
+        source=SourceInfo(url=without_password(flags["location"] or "")),
+        engine_version=__version__,
+        started_at=clock.started_at,
+        error=str(error),
+    )
+    return receipt.with_(**clock.stop()).to_json(indent=2)
+
+
+def _text(receipt: Receipt, *, dry_run: bool) -> str:
     if dry_run and receipt.state is State.LOADING:
         size = f"{receipt.source.bytes:,} bytes" if receipt.source.bytes else "size unknown"
         return (

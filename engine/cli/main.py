@@ -7,10 +7,12 @@ answers at once. Results go to stdout, everything else to stderr; exit codes are
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
 from engine import __version__
+from engine.cli.run import ending, leave
 
 # name -> module under engine.cli and one line of help
 COMMANDS = {
@@ -26,6 +28,20 @@ COMMANDS = {
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are run, not when they are listed."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's own
+        """Run and end the process; a failure ends it at once (`engine.cli.run.leave`)."""
+        try:
+            return super().main(*args, **extra)
+        except SystemExit as end:
+            if end.code:
+                leave(end.code if isinstance(end.code, int) else 1)
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
+        """Run one command; also what its import meets, Ctrl-C included, ends in order."""
+        with ending():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which people need them."""

@@ -22,30 +22,39 @@ def flag(*names: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 - 
     return click.option(*names, envvar=variable, show_envvar=True, **attributes)
 
 
+to = flag("--to", metavar="URL", help="Target: postgresql://…, or a folder. Default: PG* variables, else embedded.")
+database_schema = flag("--schema", default="public", show_default=True, help="Schema in a database.")
+location = flag(
+    "--from", "location", metavar="LOCATION", help="File, folder, http(s) base URL or template with {month}."
+)
+form = flag("--format", "form", type=click.Choice(["csv", "parquet"]), help="Format where a place has both.")
+strict = flag("--strict", is_flag=True, help="Quarantine amounts that are no whole cents.")
+form_of_stdout = flag(
+    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of stdout."
+)
+
+
 def target(function: F) -> F:
     """Add the flags that name a target."""
-    flags = [
-        flag("--to", metavar="URL", help="Target: postgresql://…, or a folder. Default: PG* variables, else embedded."),
-        flag("--schema", default="public", show_default=True, help="Schema in a database."),
-        flag("--table", help="Main table in a database. Default: the dataset's."),
-    ]
-    return reduce(lambda f, add: add(f), reversed(flags), function)
+    return _all(
+        [to, database_schema, flag("--table", help="Main table in a database. Default: the dataset's.")], function
+    )
 
 
 def origin(function: F) -> F:
     """Add the flags that say where a month comes from and how it is judged."""
-    flags = [
-        flag("--from", "location", metavar="LOCATION", help="File, folder, http(s) base URL or template with {month}."),
-        flag("--format", "form", type=click.Choice(["csv", "parquet"]), help="Format where a place has both."),
-        flag("--max-rejects", type=click.FloatRange(0, 1), help="Bad rows allowed, as a fraction of lines."),
-        flag("--strict", is_flag=True, help="Quarantine amounts that are no whole cents."),
-    ]
-    return reduce(lambda f, add: add(f), reversed(flags), function)
+    allowed = flag("--max-rejects", type=click.FloatRange(0, 1), help="Bad rows allowed, as a fraction of lines.")
+    return _all([location, form, allowed, strict], function)
+
+
+def published(function: F) -> F:
+    """Add the flags that say where a month that is loaded comes from, and how its lines were judged."""
+    return _all([location, form, strict], function)
 
 
 def loading(function: F) -> F:
     """Add the flags that say how a month is loaded."""
-    flags = [
+    how = [
         flag(
             "--mode",
             type=click.Choice(["replace", "append"]),
@@ -63,23 +72,21 @@ def loading(function: F) -> F:
             help="Seconds to wait for readers of a month that is replaced.",
         ),
     ]
-    return reduce(lambda f, add: add(f), reversed(flags), function)
+    return reduce(lambda f, add: add(f), reversed(how), function)
 
 
 def output(function: F) -> F:
     """Add the flags that say what is printed."""
-    flags = [
-        flag(
-            "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of stdout."
-        ),
-        flag("--quiet", is_flag=True, help="No progress on stderr."),
-    ]
+    return _all([form_of_stdout, flag("--quiet", is_flag=True, help="No progress on stderr.")], function)
+
+
+def _all(flags: list[Callable[[F], F]], function: F) -> F:
     return reduce(lambda f, add: add(f), reversed(flags), function)
 
 
-def place(to: str | None, schema: str, table: str | None, lock_wait: float = 30.0) -> Place:
+def place(url: str | None, schema: str = "public", table: str | None = None, lock_wait: float = 30.0) -> Place:
     """Return the target that the flags name."""
-    return Place(url=to or None, schema=schema, table=table, lock_wait_seconds=lock_wait)
+    return Place(url=url or None, schema=schema, table=table, lock_wait_seconds=lock_wait)
 
 
 def environment() -> settings.Settings:

@@ -11,7 +11,7 @@ import click
 from engine.watch import Nobody
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn, TaskID
+    from rich.progress import Progress, TaskID
 
     from engine.watch import Watch
 
@@ -27,12 +27,13 @@ def watching(*, quiet: bool) -> Watch:
 
 
 class Bar:
-    """A bar with rows, MB/s and time left."""
+    """A bar with megabytes, MB/s, rows and time left; a bar that swings where a step's length is not known."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._total: int | None = None
+        self._begun = 0.0
 
     def step(self, name: str, total_bytes: int | None = None) -> None:
         """Show a new step."""
@@ -41,12 +42,13 @@ class Bar:
             self._progress.start()
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(name, total=total_bytes, rows="")
+        self._total, self._begun = total_bytes, time.monotonic()
+        self._task = self._progress.add_task(name, total=total_bytes, done="")
 
     def progress(self, bytes_done: int, rows: int = 0) -> None:
         """Move the bar."""
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=bytes_done, rows=f"{rows:,} rows" if rows else "")
+            self._progress.update(self._task, completed=bytes_done, done=self._done(bytes_done, rows))
 
     def end(self) -> None:
         """Remove the bar."""
@@ -54,26 +56,19 @@ class Bar:
             self._progress.stop()
             self._progress = self._task = None
 
+    def _done(self, bytes_done: int, rows: int) -> str:
+        rate = bytes_done / _MB / max(time.monotonic() - self._begun, 0.001)
+        of = f" of {self._total / _MB:,.1f}" if self._total else ""
+        parts = [f"{rows:,} rows"] if rows else []
+        parts += [f"{bytes_done / _MB:,.1f}{of} MB", f"{rate:,.1f} MB/s"] if bytes_done else []
+        return "  ".join(parts)
+
 
 def _bar() -> Progress:
     from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    columns: list[ProgressColumn] = [
-        TextColumn("{task.description:<8}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TextColumn("{task.fields[rows]}"),
-        TimeRemainingColumn(),
-    ]
+    columns = TextColumn("{task.description:<8}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeRemainingColumn()
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
@@ -99,8 +94,10 @@ class Lines:
             return
         self._said = here
         rate = bytes_done / _MB / (here - self._begun)
-        left = f", {(self._total - bytes_done) / _MB / rate:,.0f} s left" if self._total and rate else ""
-        click.echo(f"engine: {self._name} {rows:,} rows, {rate:,.1f} MB/s{left}", err=True)
+        parts = [f"{rows:,} rows"] if rows else []
+        parts += [f"{rate:,.1f} MB/s"] if bytes_done else []
+        parts += [f"{(self._total - bytes_done) / _MB / rate:,.0f} s left"] if self._total and rate else []
+        click.echo(f"engine: {self._name} {', '.join(parts)}", err=True)
 
     def end(self) -> None:
         """Do nothing: the result follows."""

@@ -14,12 +14,12 @@ from engine.targets import server
 
 
 @click.command("psql", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
-@options.target
-@click.option("-c", "--command", "query", metavar="SQL", help="Run one query and end.")
+@options.to
+@options.flag("--command", "-c", "query", metavar="SQL", help="Run one query and end.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(to: str | None, schema: str, table: str | None, query: str | None, arguments: tuple[str, ...]) -> None:
+def command(to: str | None, query: str | None, arguments: tuple[str, ...]) -> None:
     """Open psql on the target's database, the embedded one included; more ARGUMENTS are psql's own."""
-    with ending(), server(options.place(to, schema, table), options.environment()) as url:
+    with ending(), server(options.place(to), options.environment()) as url:
         asked = ["-c", query] if query else []
         done = subprocess.run([program("psql"), "-X", *([url] if url else []), *asked, *arguments], check=False)  # noqa: S603 - psql, with the user's own arguments
     sys.exit(done.returncode)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import sys
+import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from engine.errors import EngineError, Interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 
 @contextmanager
-def ending() -> Iterator[None]:
+def ending(subject: str = "", failed: Callable[[EngineError], str] | None = None) -> Iterator[None]:
     """Run a command's body; errors go to stderr and become the exit code.
 
     SIGTERM ends the process in the same orderly way as Ctrl-C: whatever is unpublished is removed on the way out.
+
+    Args:
+        subject: What the command is about, such as `yellow 2019-01`.
+        failed: Makes the object that stdout gets in place of a result; None: it gets nothing.
+
     """
     asked: list[int] = []
 
@@ -33,16 +41,60 @@ def ending() -> Iterator[None]:
     try:
         yield
     except EngineError as error:
-        fail(error)
+        _give_up(error.within(subject=subject), failed)
     except KeyboardInterrupt:
         interrupted = Interrupted(asked[0] if asked else signal.SIGINT)
-        interrupted.within(state="nothing unpublished is left", next_step="run the same command again")
-        fail(interrupted)
+        interrupted.within(subject=subject, state="nothing unpublished is left", next_step=again())
+        _give_up(interrupted, failed)
+    except (click.ClickException, click.exceptions.Abort, click.exceptions.Exit):
+        raise  # click's own words and codes
+    except Exception as error:  # noqa: BLE001 - the last floor: whatever it is, its reader gets a whole message
+        _give_up(_unexpected(error).within(subject=subject), failed)
     finally:
         signal.signal(signal.SIGTERM, previous)
 
 
-def fail(error: EngineError) -> None:
+def fail(error: EngineError) -> NoReturn:
     """Print an error and end the process with its code."""
     click.echo(str(error), err=True)
     sys.exit(error.exit_code)
+
+
+def again() -> str:
+    """Return the command that is running, for messages: passwords are masked."""
+    return shlex.join(["engine", *map(without_password, sys.argv[1:])])
+
+
+def without_password(text: str) -> str:
+    """Return a URL or any other word of a command line without the password in it."""
+    if "://" not in text and "password" not in text:
+        return text
+    from engine.postgres import masked  # noqa: PLC0415 - psycopg only where something went wrong
+
+    return masked(text)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process now.
+
+    A scan that was given up may still have threads of Polars on their way into Python; an interpreter that takes itself
+    apart under them aborts (seen: exit 134 after Ctrl-C). Everything that must be cleaned up has been by now.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _give_up(error: EngineError, failed: Callable[[EngineError], str] | None) -> NoReturn:
+    if failed is not None:
+        click.echo(failed(error))
+    fail(error)
+
+
+def _unexpected(error: Exception) -> EngineError:
+    if isinstance(error, OSError):
+        found = EngineError(f"the operating system refused: {error}")
+        return found.within(state="nothing unpublished is visible", next_step=f"see to that, then run\n{again()}")
+    traceback.print_exception(error)
+    found = EngineError(f"unexpected {type(error).__name__}: {error}")
+    return found.within(state="nothing unpublished is visible", next_step="please report this with the lines above")

@@ -18,20 +18,24 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @click.argument("dataset", required=False)
-@options.target
-@options.flag(
-    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of stdout."
-)
-def command(dataset: str | None, to: str | None, schema: str, table: str | None, output: str) -> None:
+@options.to
+@options.database_schema
+@options.form_of_stdout
+def command(dataset: str | None, to: str | None, schema: str, output: str) -> None:
     """List the months that the target has, with their counts, from its ledger."""
-    with ending():
-        found = receipts(options.place(to, schema, table), options.environment(), dataset)
+    failed = (lambda error: _json([], str(error))) if output == "json" else None
+    with ending(failed=failed):
+        found = receipts(options.place(to, schema), options.environment(), dataset)
         if output == "json":
-            click.echo(json.dumps({"receipts": [json.loads(r.to_json()) for r in found]}, indent=2))
+            click.echo(_json(found))
         elif found:
             click.echo(_text(found))
         else:
             click.echo("nothing is loaded here yet")
+
+
+def _json(found: list[Receipt], error: str = "") -> str:
+    return json.dumps({"receipts": [json.loads(r.to_json()) for r in found], "error": error}, indent=2)
 
 
 def _text(found: list[Receipt]) -> str:

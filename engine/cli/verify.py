@@ -12,7 +12,7 @@ import click
 from engine import catalog
 from engine.cli import options
 from engine.cli.progress import watching
-from engine.cli.run import ending, fail
+from engine.cli.run import again, ending, fail
 from engine.errors import VerifyFailed
 from engine.month import Month
 from engine.proof import source_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.argument("month")
 @options.target
 @options.flag("--against-source", is_flag=True, help="Read the published file too and compare row by row.")
-@options.origin
+@options.published
 @options.output
 def command(dataset: str, month: str, output: str, *, quiet: bool, against_source: bool, **flags: Any) -> None:  # noqa: ANN401 - as declared above
     """Prove that a month in the target is what was published.
@@ -36,7 +36,8 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, against_sourc
     Reads the month back, computes every id anew from the stored values and compares with the ledger; with
     --against-source, also with the file, and names the rows that differ.
     """
-    with ending():
+    failed = (lambda error: _json(dataset, month, Findings(), str(error))) if output == "json" else None
+    with ending(f"{dataset} {month}", failed):
         environment = options.environment()
         found, which = catalog.find(dataset, environment.datasets), Month.parse(month)
         place = options.place(flags["to"], flags["schema"], flags["table"])
@@ -48,9 +49,13 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, against_sourc
             with opened as source:
                 findings = verify(found, which, target, spool=environment.spool, watch=watch, source=source)
         watch.end()
-        click.echo(_json(found, which, findings) if output == "json" else _text(found, which, findings))
-        if not findings.agree:
-            fail(_error(found, which, findings))
+        error = None if findings.agree else _error(found, which, findings)
+        if output == "json":
+            click.echo(_json(found.name, month, findings, str(error) if error else ""))
+        else:
+            click.echo(_text(found, which, findings))
+        if error:
+            fail(error)
 
 
 def _text(dataset: Dataset, month: Month, findings: Findings) -> str:
@@ -63,9 +68,10 @@ def _text(dataset: Dataset, month: Month, findings: Findings) -> str:
     return "\n".join([f"{dataset.name} {month}  differs", *(f"  {line}" for line in shown(findings))])
 
 
-def _json(dataset: Dataset, month: Month, findings: Findings) -> str:
-    data = {"dataset": dataset.name, "month": str(month), "state": "verified" if findings.agree else "different"}
-    return json.dumps({**data, **dataclasses.asdict(findings)}, indent=2, default=str)
+def _json(dataset: str, month: str, findings: Findings, error: str) -> str:
+    state = "verified" if not error else "different" if findings.expected_checksum else "failed"
+    data = {"dataset": dataset, "month": month, "state": state, **dataclasses.asdict(findings), "error": error}
+    return json.dumps(data, indent=2, default=str)
 
 
 def _error(dataset: Dataset, month: Month, findings: Findings) -> VerifyFailed:
@@ -78,6 +84,6 @@ def _error(dataset: Dataset, month: Month, findings: Findings) -> VerifyFailed:
             "differ": kinds or "no row by itself: rows are missing or too many",
         },
         state="nothing was changed",
-        next_step=f"engine verify {dataset.name} {month} --against-source shows which; "
-        f"engine ingest {dataset.name} {month} --force loads the month anew",
+        next_step=f"{again()} --against-source shows which rows\n"
+        f"engine ingest {dataset.name} {month} --force, with the same --to, loads the month anew",
     )
