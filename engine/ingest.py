@@ -169,7 +169,11 @@ class _Ingestion:
         return current if current is not None and self.target.sink.has(self.request.month) else None
 
     def _unchanged(self, seen: SourceInfo, current: Receipt) -> bool:
-        return not self.request.force and seen.unchanged_since(current.source)
+        return self._covers(current) and seen.unchanged_since(current.source)
+
+    def _covers(self, current: Receipt) -> bool:
+        """Tell whether loading its file again would change nothing: one that was appended is not the whole month."""
+        return not self.request.force and (self.request.mode == "append" or current.rows.whole)
 
     def _same(self, current: Receipt) -> Receipt:
         """Report that the loaded month is the published one."""
@@ -186,7 +190,7 @@ class _Ingestion:
     def _with_file(self, fetched: Fetched, current: Receipt | None) -> Receipt:
         self.receipt = self.receipt.with_(source=fetched.info)
         try:
-            if current and current.source.sha256 == fetched.info.sha256 and not self.request.force:
+            if current and self._covers(current) and current.source.sha256 == fetched.info.sha256:
                 # The same bytes under a new date: remember the date, so that the next run need not read them again.
                 self.target.ledger.put(current.with_(source=fetched.info))
                 receipt = self._same(current)

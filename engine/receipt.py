@@ -83,6 +83,11 @@ class Rows:
     quarantined: int = 0
     total: int = 0
 
+    @property
+    def whole(self) -> bool:
+        """Whether the month is this file and nothing else."""
+        return self.total == self.loaded + self.present
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:

@@ -39,6 +39,9 @@ class FolderLedger:
     def prepare(self) -> None:
         """Create the folder where it is missing; refuse what a newer engine wrote."""
         (self._loads / self._dataset).mkdir(parents=True, exist_ok=True)
+        self._refuse_newer()
+
+    def _refuse_newer(self) -> None:
         for receipt in self._all(self._dataset):
             if receipt.schema_version > SCHEMA_VERSION:
                 message = f"the ledger has schema {receipt.schema_version}, newer than this engine's {SCHEMA_VERSION}"
@@ -51,6 +54,7 @@ class FolderLedger:
 
     def current(self, month: Month) -> Receipt | None:
         """Return the receipt of the data that is in place: the file's word counts, the ledger may know more of it."""
+        self._refuse_newer()
         if (embedded := self._embedded(month)) is None:
             return None
         path = self._loads / self._dataset / str(month) / f"{embedded.load_id}.json"
@@ -66,18 +70,16 @@ class FolderLedger:
             for earlier in self._month(folder):
                 if earlier.state is State.LOADED and earlier.load_id != receipt.load_id:
                     self._write(folder, earlier.with_(state=State.SUPERSEDED))
+        elif (published := self._published(receipt)) is not None:
+            self.put(published)  # stopped between publication and record: what readers see is loaded
+            return
         self._write(folder, receipt)
 
     def abandon(self, month: Month, error: str) -> None:
         """Mark the month's loads that are `loading` as `failed`, except the one whose data is in place."""
-        folder = self._loads / self._dataset / str(month)
-        current = self._embedded(month)
-        for receipt in self._month(folder):
+        for receipt in self._month(self._loads / self._dataset / str(month)):
             if receipt.state is State.LOADING:
-                published = current is not None and receipt.load_id == current.load_id
-                self._write(
-                    folder, current if current and published else receipt.with_(state=State.FAILED, error=error)
-                )
+                self.put(receipt.with_(state=State.FAILED, error=error))
 
     def receipts(self, dataset: str | None = None) -> list[Receipt]:
         """Return one receipt a month, the loaded one before any other."""
@@ -87,6 +89,11 @@ class FolderLedger:
             if key not in best or _rank(best[key]) < _rank(receipt):
                 best[key] = receipt
         return [best[key] for key in sorted(best)]
+
+    def _published(self, receipt: Receipt) -> Receipt | None:
+        """Return the receipt in the month's data file where that is this load's, complete as it was published."""
+        embedded = self._embedded(receipt.partition.month)
+        return embedded if embedded is not None and embedded.load_id == receipt.load_id else None
 
     def _all(self, dataset: str | None) -> Iterator[Receipt]:
         for path in sorted(self._loads.glob(f"{dataset or '*'}/*/*.json")):
@@ -100,7 +107,8 @@ class FolderLedger:
             yield Receipt.from_json(path.read_text(encoding="utf-8"))
 
     def _write(self, folder: Path, receipt: Receipt) -> None:
-        work = self._work / f"{receipt.load_id}.json"
+        # The sink clears the month's work files by what their names begin with.
+        work = self._work / f"{receipt.dataset}-{receipt.month}-{receipt.load_id}.json"
         files.write_text(folder / f"{receipt.load_id}.json", receipt.to_json(indent=1) + "\n", work=work)
 
 

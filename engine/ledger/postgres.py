@@ -50,8 +50,8 @@ class PostgresLedger:
             TableMismatch: A newer engine wrote it.
 
         """
-        version = self._version()
-        if version is None:
+        self._refuse_newer()
+        if self._version() is None:
             with self._connection.transaction():
                 # Two engines may start at once; CREATE TABLE IF NOT EXISTS alone does not serialise them.
                 self._connection.execute(
@@ -64,7 +64,9 @@ class PostgresLedger:
                         sql.Literal(f"What the engine loaded into this schema. Ledger schema {SCHEMA_VERSION}"),
                     )
                 )
-        elif version > SCHEMA_VERSION:
+
+    def _refuse_newer(self) -> None:
+        if (version := self._version() or 0) > SCHEMA_VERSION:
             message = f"the ledger has schema {version}, newer than this engine's {SCHEMA_VERSION}"
             raise TableMismatch(
                 message,
@@ -87,6 +89,7 @@ class PostgresLedger:
 
     def current(self, month: Month) -> Receipt | None:
         """Return the receipt of what is loaded, or None."""
+        self._refuse_newer()
         try:
             row = self._connection.execute(
                 _statement("current", loads=self._loads), {"table_name": self._table, "source_month": month.first_day}

@@ -361,3 +361,15 @@ def test_a_broken_request_says_so(world: World, tmp_path: Path) -> None:
     assert result.error.exit_code == 10
     assert world.visible() is None
     assert replace(result.receipt, seconds={}).rows.lines == 0
+
+
+def test_replacing_after_appending_is_no_repetition(world: World) -> None:
+    """A file that was appended to a month replaces it when asked to, although its bytes are known."""
+    world.write(lines(*range(100)))
+    world.load()
+    world.write(lines(*range(5, 105)))
+    assert world.load(mode="append").rows.total == 105
+    assert world.load(mode="append").state is State.UNCHANGED
+    receipt = world.load()
+    assert (receipt.state, receipt.rows.total) == (State.LOADED, 100)
+    world.assert_whole(list(range(5, 105)), receipt)

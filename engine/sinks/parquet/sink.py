@@ -20,7 +20,7 @@ from engine.errors import Busy, IdentityMismatch, TargetUnreachable
 from engine.receipt import Receipt
 from engine.sinks.parquet.layout import Layout
 from engine.sinks.parquet.unique import file_ids
-from engine.sinks.parquet.work import RECEIPT, ParquetWork
+from engine.sinks.parquet.work import RECEIPT, ParquetWork, forget_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,6 +89,7 @@ class ParquetSink:
         """Remove what dead loads of the month left in the work folder, and rejects of loads that never came."""
         for path in self._layout.work.glob(f"{self._layout.prefix(month)}*"):
             path.unlink(missing_ok=True)
+        forget_rejects(self._layout, month)
 
     def has(self, month: Month) -> bool:
         """Tell whether there is a file for the month."""

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.load import Load, Note, Rejects, Settle
+    from engine.month import Month
     from engine.receipt import Receipt
     from engine.sinks.parquet.layout import Layout
 
-RECEIPT = "engine.receipt"
+# Entries of a data file's footer.
+RECEIPT, REJECTS = "engine.receipt", "engine.rejects"
 
 
 class ParquetWork:
@@ -72,12 +74,14 @@ class ParquetWork:
         if self._load.mode == "append" and final.exists():
             outcome = self._append_to(final)
         receipt = settle(outcome)
-        self._writer.close({RECEIPT: receipt.to_json(), "engine.identity": receipt.identity})
+        kept = [*kept_rejects(final), self._load.load_id] if self._load.mode == "append" else [self._load.load_id]
+        footer = {RECEIPT: receipt.to_json(), REJECTS: ",".join(kept), "engine.identity": receipt.identity}
+        self._writer.close(footer)
         self._check(outcome.total)
         self._write_rejects(rejects)
         files.publish(self._writer.path, final)
         note(receipt)
-        self._forget_rejects()
+        forget_rejects(self._layout, self._load.month)
         return receipt
 
     def discard(self) -> None:
@@ -157,16 +161,23 @@ class ParquetWork:
                 writer.write_batch(batch)
         files.publish(path, self._layout.rejects(self._load.month) / f"{self._load.load_id}.parquet")
 
-    def _forget_rejects(self) -> None:
-        """Remove what earlier loads of the month had quarantined, now that their rows are gone."""
-        if self._load.mode == "replace":
-            for path in self._layout.rejects(self._load.month).glob("*.parquet"):
-                if path.stem != self._load.load_id:
-                    path.unlink(missing_ok=True)
-
     def _check(self, rows: int) -> None:
         """Read the footer back: a file that a failing disk cut short must not replace a month."""
         found = pq.read_metadata(self._writer.path).num_rows
         if found != rows:
             message = f"the file has {found} rows and should have {rows}"
             raise BadInput(message, facts={"file": str(self._writer.path)})
+
+
+def kept_rejects(data: Path) -> list[str]:
+    """Return the load ids whose quarantined lines belong to a data file."""
+    text = (pq.read_metadata(data).metadata or {}).get(REJECTS.encode(), b"") if data.exists() else b""
+    return [load_id for load_id in text.decode().split(",") if load_id]
+
+
+def forget_rejects(layout: Layout, month: Month) -> None:
+    """Remove the quarantined lines of loads that were replaced, or that never came; only under the month's lock."""
+    kept = set(kept_rejects(layout.data(month)))
+    for path in layout.rejects(month).glob("*.parquet"):
+        if path.stem not in kept:
+            path.unlink(missing_ok=True)

@@ -95,7 +95,7 @@ class MainTable:
         with self.connection.transaction():
             # Serialises engines that start at once; CREATE TABLE IF NOT EXISTS alone does not.
             self.connection.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"engine table {self.schema}.{self.name}"]
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"engine tables {self.schema}"]
             )
             if (oid := self.oid()) is None:
                 self._create(columns)
