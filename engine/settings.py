@@ -7,10 +7,13 @@ Flags have variables of their own (`ENGINE_` + the flag), which the command line
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from engine.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,8 @@ class Settings:
 
     Attributes:
         data: What must stay: the embedded PostgreSQL. `ENGINE_HOME`, else the platform's user data folder.
-        cache: What can be deleted: spooled months, compiled code. `ENGINE_HOME`, else the user's cache folder.
+        cache: What can be deleted: spooled months. `ENGINE_HOME`, else the user's cache folder, else, where that cannot
+            be written (a read-only home), one under `TMPDIR`.
         datasets: Folders or files with a user's own datasets: `ENGINE_DATASETS`, separated like `PATH`.
         postgres_named: Whether `PGHOST`, `PGSERVICE`, `PGDATABASE` or `PGHOSTADDR` names a server.
 
@@ -42,12 +46,42 @@ class Settings:
 
 
 def from_environment() -> Settings:
-    """Read the environment of this process."""
+    """Read the environment of this process.
+
+    Raises:
+        UsageError: `ENGINE_HOME` names a place that cannot be written.
+
+    """
     home = os.environ.get("ENGINE_HOME")
+    if home and not _writable(Path(home).absolute()):
+        message = "ENGINE_HOME cannot be used: no folder can be made or written there"
+        raise UsageError(
+            message, facts={"path": home}, state="nothing was changed", next_step="set it to a folder of yours"
+        )
     datasets = os.environ.get("ENGINE_DATASETS", "")
     return Settings(
         data=Path(home).absolute() if home else platformdirs.user_data_path("engine"),
-        cache=Path(home).absolute() / "cache" if home else platformdirs.user_cache_path("engine"),
+        cache=Path(home).absolute() / "cache" if home else _cache(),
         datasets=tuple(Path(place) for place in datasets.split(os.pathsep) if place),
         postgres_named=any(os.environ.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")),
     )
+
+
+def _cache() -> Path:
+    folder = platformdirs.user_cache_path("engine")
+    if _writable(folder):
+        return folder
+    folder = Path(tempfile.gettempdir()) / f"engine-{os.getuid()}"
+    if folder.exists() and folder.stat().st_uid != os.getuid():
+        message = "the cache would lie in a folder of somebody else's"
+        raise UsageError(message, facts={"path": str(folder)}, next_step="set ENGINE_HOME to a folder of yours")
+    return folder
+
+
+def _writable(folder: Path) -> bool:
+    """Tell whether a folder can be made or written, without making anything: its nearest existing parent decides."""
+    try:
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    except OSError:  # it lies where this user may not even look
+        return False
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)

@@ -109,6 +109,11 @@ def receipts(place: Place, settings: Settings, dataset: str | None) -> list[Rece
         return PostgresLedger(connection, schema=place.schema, table="").receipts(dataset)
 
 
+def untouched(place: Place, settings: Settings) -> bool:
+    """Tell that the target is the embedded server and was never started: it has nothing, and looking would make it."""
+    return _scheme(place, settings) == "embedded" and not settings.postgres.exists()
+
+
 @contextmanager
 def server(place: Place, settings: Settings) -> Iterator[str]:
     """Yield the libpq URL of the PostgreSQL that is meant; the embedded one runs as long as it is held.

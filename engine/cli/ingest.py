@@ -12,13 +12,17 @@ from engine.cli import options
 from engine.cli.printing import receipt_text
 from engine.cli.progress import watching
 from engine.cli.run import again, ending, fail, without_password
+from engine.errors import NotPublished
 from engine.ingest import Request, Result, ingest
 from engine.month import Month
 from engine.receipt import Receipt, SourceInfo, State
+from engine.sources import open_source
+from engine.targets import untouched
 from engine.timing import Clock
 
 if TYPE_CHECKING:
     from engine.errors import EngineError
+    from engine.settings import Settings
 
 
 @click.command("ingest")
@@ -40,7 +44,10 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, dry_run: bool
     with ending(f"{dataset} {month}", failed):
         environment = options.environment()
         request = request_of(catalog.find(dataset, environment.datasets), Month.parse(month), dry_run=dry_run, **flags)
-        result = mended(ingest(request, environment, watching(quiet=quiet)))
+        if dry_run and untouched(request.to, environment):
+            result = _looked(request, environment, clock)
+        else:
+            result = mended(ingest(request, environment, watching(quiet=quiet)))
         if output == "json":
             click.echo(result.receipt.to_json(indent=2))
         elif result.error is None:
@@ -66,6 +73,27 @@ def request_of(dataset: Any, month: Month, **flags: Any) -> Request:  # noqa: AN
     )
 
 
+def _looked(request: Request, environment: Settings, clock: Clock) -> Result:
+    """Return what a dry run finds without making the embedded server that an ingest would make."""
+    source = open_source(
+        request.location, request.dataset, request.month, spool=environment.spool, form=request.form
+    ).look()
+    receipt = Receipt(
+        load_id="",
+        dataset=request.dataset.name,
+        month=str(request.month),
+        state=State.LOADING,
+        target="the embedded PostgreSQL, which is not there yet",
+        mode=request.mode,
+        source=source,
+        identity=request.dataset.contract.identity_label,
+        contract=request.dataset.contract.fingerprint,
+        engine_version=__version__,
+        started_at=clock.started_at,
+    )
+    return Result(receipt=receipt.with_(**clock.stop()))
+
+
 def mended(result: Result) -> Result:
     """Return a failed result as people may see it: with the command that was typed, and without passwords."""
     if (error := result.error) is None:
@@ -83,7 +111,7 @@ def _unbegun(dataset: str, month: str, error: EngineError, clock: Clock, flags: 
         load_id="",
         dataset=dataset,
         month=month,
-        state=State.FAILED,
+        state=State.NOT_PUBLISHED if isinstance(error, NotPublished) else State.FAILED,
         target=without_password(flags["to"] or ""),
         mode=flags["mode"],
         source=SourceInfo(url=without_password(flags["location"] or "")),

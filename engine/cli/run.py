@@ -41,7 +41,7 @@ def ending(subject: str = "", failed: Callable[[EngineError], str] | None = None
     try:
         yield
     except EngineError as error:
-        _give_up(error.within(subject=subject), failed)
+        _give_up(error.within(subject=subject, state="nothing was changed"), failed)
     except KeyboardInterrupt:
         interrupted = Interrupted(asked[0] if asked else signal.SIGINT)
         interrupted.within(subject=subject, state="nothing unpublished is left", next_step=again())
