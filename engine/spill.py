@@ -7,7 +7,6 @@ may share a key, so what comes out are candidates, for whoever has the whole ids
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 
 _RUN_KEYS = 1 << 20  # 8 MB while it fills
 _SLICE_KEYS = 1 << 22  # 32 MB while it is merged
+_KEY_BYTES = 8
+_CUTS = 256
+_EDGES = np.arange(_CUTS, dtype=np.uint64) << np.uint64(56)
 
 
 class KeySpill:
@@ -40,7 +42,8 @@ class KeySpill:
         self._file = path.open("wb")
         self._run = np.empty(_RUN_KEYS, np.uint64)
         self._filled = 0
-        self._lengths: list[int] = []
+        # Of each run: where each 256th part of the key space begins, and its length.
+        self._cuts: list[NDArray[np.int64]] = []
         self._distinct = distinct
         self._repeated = np.empty(0, np.uint64)
 
@@ -58,7 +61,7 @@ class KeySpill:
     def repeated(self) -> NDArray[np.uint64]:
         """Return the keys that were added more than once, sorted, each once."""
         self._flush()
-        if len(self._lengths) < 2 and self._distinct:  # noqa: PLR2004 - one run has already been looked at
+        if len(self._cuts) < 2 and self._distinct:  # noqa: PLR2004 - one run has already been looked at
             return self._repeated
         return np.unique(np.concatenate([self._repeated, *(_twice(keys) for keys in self.slices(self.parts()))]))
 
@@ -73,9 +76,31 @@ class KeySpill:
         self._file.close()
         self._path.unlink(missing_ok=True)
 
+    def parts(self) -> int:
+        """Return how many slices keep memory bounded: a power of two, so that those of two spills can be aligned."""
+        self._flush()
+        wanted = sum(int(run[-1]) for run in self._cuts) // _SLICE_KEYS + 1
+        return min(1 << (wanted - 1).bit_length(), _CUTS)
+
+    def slices(self, count: int) -> Iterator[NDArray[np.uint64]]:
+        """Yield the sorted keys of all runs, in so many slices of the key space."""
+        starts = np.cumsum([0, *(int(run[-1]) for run in self._cuts)])
+        step = _CUTS // count
+        for k in range(0, _CUTS, step):
+            parts = [
+                self._read(start + run[k], start + run[k + step])
+                for start, run in zip(starts, self._cuts, strict=False)
+            ]
+            keys = np.concatenate([np.empty(0, np.uint64), *parts])
+            keys.sort()
+            yield keys
+
+    def _read(self, start: int, end: int) -> NDArray[np.uint64]:
+        """Read a piece of the file; mapped into memory, all of it would count as ours."""
+        return np.fromfile(self._path, np.uint64, end - start, offset=start * _KEY_BYTES)
+
     def _flush(self) -> None:
         if not self._filled:
-            self._file.flush()
             return
         run = self._run[: self._filled]
         run.sort()
@@ -83,30 +108,9 @@ class KeySpill:
             self._repeated = np.union1d(self._repeated, twice)
             run = np.unique(run)
         run.tofile(self._file)
-        self._lengths.append(len(run))
-        self._filled = 0
         self._file.flush()
-
-    def parts(self) -> int:
-        """Return how many slices keep memory bounded."""
-        self._flush()
-        return sum(self._lengths) // _SLICE_KEYS + 1
-
-    def slices(self, count: int) -> Iterator[NDArray[np.uint64]]:
-        """Yield the sorted keys of all runs, in so many slices of the key space."""
-        if not self._lengths:
-            yield from (np.empty(0, np.uint64) for _ in range(count))
-            return
-        everything = np.memmap(self._path, np.uint64, mode="r")
-        starts = np.concatenate([[0], np.cumsum(self._lengths)])
-        runs = [everything[a:b] for a, b in itertools.pairwise(starts)]
-        bounds = [(k << 64) // count for k in range(1, count)]
-        cuts = [np.searchsorted(run, np.array(bounds, np.uint64)) for run in runs]
-        edges = [[0, *cut.tolist(), len(run)] for cut, run in zip(cuts, runs, strict=True)]
-        for k in range(count):
-            keys = np.concatenate([run[edge[k] : edge[k + 1]] for run, edge in zip(runs, edges, strict=True)])
-            keys.sort()
-            yield keys
+        self._cuts.append(np.append(np.searchsorted(run, _EDGES), len(run)))
+        self._filled = 0
 
 
 def _fewer(own: NDArray[np.uint64], there: NDArray[np.uint64]) -> NDArray[np.uint64]:
