@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from engine.logical import Logical
+
 if TYPE_CHECKING:
-    from engine.logical import Logical
     from engine.month import Month
 
 UnknownPolicy = Literal["freeze", "discard", "evolve"]
@@ -169,6 +170,11 @@ class Dataset:
     def filename(self, month: Month) -> str:
         """Return the value of `filename`, such as `yellow_tripdata_2019-01.csv`."""
         return self.file.format(dataset=self.name, month=month)
+
+
+def carried(name: str) -> Column:
+    """Return the column that holds what the contract does not name (policy `evolve`): text, as published."""
+    return Column(name=name, type=Logical(kind="text"), description="Not in the contract; carried as published")
 
 
 def is_name(text: str) -> bool:

@@ -14,67 +14,27 @@ from engine import __version__, files
 from engine.decode import Layout, Quarantine, read_layout
 from engine.errors import Busy, EngineError, NotPublished
 from engine.identity import Checksum
-from engine.load import Load, Mode, Outcome
+from engine.load import Load, Outcome
 from engine.month import Partition
 from engine.pipeline import Pipeline, unique_ids
 from engine.receipt import Receipt, Rows, SourceInfo, State, new_load_id
+from engine.request import Request, Result
 from engine.sources import clean, open_source
-from engine.targets import Place, Target, open_target
+from engine.targets import Target, open_target
 from engine.timing import Clock
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Literal
 
-    from engine.contract import Dataset
-    from engine.month import Month
     from engine.settings import Settings
     from engine.sources import Fetched, Source
     from engine.watch import Watch
 
 
+__all__ = ["Request", "Result", "ingest"]
+
 # A download that nobody has gone on with for a week is not worth its disk.
 _STALE_SECONDS = 7 * 86_400
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a user asks for.
-
-    Attributes:
-        dataset: What to load.
-        month: Which month of it.
-        to: The target.
-        location: Where to take it from; None: where the dataset says.
-        form: Format to take where a place has both; None: as the dataset prefers.
-        mode: What happens to rows that are there.
-        force: Load although the bytes are the loaded ones.
-        allow_shrink: Replace a month by one with less than 90 % of its rows.
-        max_rejects: Fraction of lines that may be bad; None: what the dataset allows.
-        strict: Quarantine values that are legal only after rounding.
-        dry_run: Say what would be done and change nothing.
-
-    """
-
-    dataset: Dataset
-    month: Month
-    to: Place
-    location: str | None = None
-    form: Literal["csv", "parquet"] | None = None
-    mode: Mode = "replace"
-    force: bool = False
-    allow_shrink: bool = False
-    max_rejects: float | None = None
-    strict: bool = False
-    dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """How it went: the receipt, and the error that ended it, if one did."""
-
-    receipt: Receipt
-    error: EngineError | None = None
 
 
 def ingest(request: Request, settings: Settings, watch: Watch) -> Result:
@@ -173,7 +133,8 @@ class _Ingestion:
 
     def _covers(self, current: Receipt) -> bool:
         """Tell whether loading its file again would change nothing: one that was appended is not the whole month."""
-        return not self.request.force and (self.request.mode == "append" or current.rows.whole)
+        recorded = current.state is State.LOADED and not self.request.force
+        return recorded and (self.request.mode == "append" or current.rows.whole)
 
     def _same(self, current: Receipt) -> Receipt:
         """Report that the loaded month is the published one."""
@@ -216,6 +177,9 @@ class _Ingestion:
         known = set(request.dataset.contract.columns)
         sink.prepare(tuple(c for c in layout.columns if c not in known))
         ledger.prepare()
+        names = {c.name for c in layout.columns} - {c.name for c in known}
+        kept = current.extras if current and request.mode == "append" else []
+        self.receipt = self.receipt.with_(extras=sorted(names.union(kept)))
         ledger.put(self.receipt)
         load = Load(
             load_id=self.receipt.load_id,

@@ -111,6 +111,7 @@ class Receipt:
         id_checksum: All ids of the month as 32 hex digits (`engine.identity`); empty where nothing was read.
         identity: Label of the identity that computed the ids.
         contract: Fingerprint of the contract.
+        extras: Columns that the contract does not name and that were carried as text (policy `evolve`).
         started_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601; empty while loading.
         error: What a reader of the ledger needs to know about a failure; empty otherwise.
@@ -131,6 +132,7 @@ class Receipt:
     id_checksum: str = ""
     identity: str = ""
     contract: str = ""
+    extras: list[str] = field(default_factory=list)
     engine_version: str = ""
     started_at: str = ""
     finished_at: str = ""

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from engine import files
-from engine.contract import ID
+from engine.contract import ID, carried
 from engine.errors import VerifyFailed
 from engine.identity import Checksum, digests, repeated
 from engine.identity.arrays import id_bytes
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engine.contract import Dataset
+    from engine.contract import Column, Dataset
     from engine.month import Month
     from engine.pipeline import Pipeline
     from engine.targets import Target
@@ -119,12 +119,14 @@ def verify(
     )
     watch.step("verify")
     with files.scratch(spool / f"verify-{new_load_id()}") as scratch, _Spills(scratch) as spills:
-        _Stored(dataset, findings, spills, watch).read(target, month)
+        extras = tuple(carried(name) for name in receipt.extras)
+        stored = _Stored(dataset, extras, findings, spills, watch)
+        stored.read(target, month)
         if source is not None:
             watch.step("source")
             for batch in source.batches():
                 spills.source.add(id_bytes(batch[ID]))
-            _explain(findings, spills, dataset, target, month, source)
+            _explain(stored, target, month, source)
     return findings
 
 
@@ -147,43 +149,54 @@ class _Spills:
 class _Stored:
     """One pass over the stored rows."""
 
-    def __init__(self, dataset: Dataset, findings: Findings, spills: _Spills, watch: Watch) -> None:
+    def __init__(
+        self, dataset: Dataset, extras: tuple[Column, ...], findings: Findings, spills: _Spills, watch: Watch
+    ) -> None:
         self._contract = dataset.contract
-        self._findings = findings
-        self._spills = spills
+        self._extras = extras
+        self.findings = findings
+        self.spills = spills
         self._watch = watch
         self._checksum = Checksum()
         self._held: list[tuple[NDArray[np.uint8], NDArray[np.uint8], pl.DataFrame]] = []
         self._held_rows = 0
 
     def read(self, target: Target, month: Month) -> None:
-        for frame in target.sink.read(month):
+        for frame in target.sink.read(month, self._extras):
             self._take(frame)
-            self._watch.progress(0, self._findings.rows)
-        self._findings.id_checksum = self._checksum.hexdigest()
+            self._watch.progress(0, self.findings.rows)
+        self.findings.id_checksum = self._checksum.hexdigest()
         self._explain_held()
-        keys = self._spills.ids.repeated()
+        keys = self.spills.ids.repeated()
         if len(keys):
             self._repeated(keys, target, month)
 
     def _take(self, frame: pl.DataFrame) -> None:
         stored = id_bytes(frame[ID])
-        columns = [c for c in self._contract.columns if c.name in frame.columns]
-        values = digests(frame, self._contract, columns)
-        self._findings.rows += len(frame)
+        values = self._digests(frame)
+        self.findings.rows += len(frame)
         self._checksum.add(stored)
-        self._spills.ids.add(stored)
-        self._spills.stored.add(values)
+        self.spills.ids.add(stored)
+        self.spills.stored.add(values)
         differ = (stored != values).any(axis=1)
         if differ.any():
             self._hold(values[differ], stored[differ], frame.filter(pl.Series(differ)))
+
+    def differing(self, target: Target, month: Month, keys: NDArray[np.uint64]) -> None:
+        """Note the stored rows whose values have one of these keys: the source has no such row."""
+        for frame in target.sink.read(month, self._extras):
+            _note(self.findings, "extra", self._digests(frame), frame, keys)
+
+    def _digests(self, frame: pl.DataFrame) -> NDArray[np.uint8]:
+        columns = [c for c in (*self._contract.columns, *self._extras) if c.name in frame.columns]
+        return digests(frame, self._contract, columns)
 
     def _hold(self, values: NDArray[np.uint8], stored: NDArray[np.uint8], rows: pl.DataFrame) -> None:
         if self._held_rows < _MOST_HELD:
             self._held.append((values, stored, rows))
             self._held_rows += len(values)
         else:
-            self._findings.add("changed", stored, rows)
+            self.findings.add("changed", stored, rows)
 
     def _explain_held(self) -> None:
         """Set aside the rows whose id differs because they repeat another row; what is left was changed."""
@@ -195,7 +208,7 @@ class _Stored:
         expected = repeated(values, _rank(values) + 1)
         legal = np.isin(_texts(stored), _texts(expected))
         if not legal.all():
-            self._findings.add("changed", stored[~legal], rows.filter(pl.Series(~legal)))
+            self.findings.add("changed", stored[~legal], rows.filter(pl.Series(~legal)))
 
     def _repeated(self, keys: NDArray[np.uint64], target: Target, month: Month) -> None:
         found = [ids[np.isin(halves(ids)[0], keys)] for ids in target.sink.ids(month)]
@@ -203,21 +216,17 @@ class _Stored:
         twice = ids[counts > 1]
         if len(twice):
             table = np.frombuffer(twice.tobytes(), np.uint8).reshape(-1, 16)
-            self._findings.add("repeated", table, pl.DataFrame({"times": counts[counts > 1]}))
+            self.findings.add("repeated", table, pl.DataFrame({"times": counts[counts > 1]}))
 
 
-def _explain(
-    findings: Findings, spills: _Spills, dataset: Dataset, target: Target, month: Month, source: Pipeline
-) -> None:
+def _explain(stored: _Stored, target: Target, month: Month, source: Pipeline) -> None:
     """Find the rows that only one side has, and show the first of them."""
-    extra, missing = spills.stored.missing_from(spills.source), spills.source.missing_from(spills.stored)
-    if len(extra):
-        for frame in target.sink.read(month):
-            columns = [c for c in dataset.contract.columns if c.name in frame.columns]
-            _note(findings, "extra", digests(frame, dataset.contract, columns), frame, extra)
-    if len(missing):
+    spills = stored.spills
+    if len(extra := spills.stored.missing_from(spills.source)):
+        stored.differing(target, month, extra)
+    if len(missing := spills.source.missing_from(spills.stored)):
         for frame in source.again().batches():
-            _note(findings, "missing", id_bytes(frame[ID]), frame, missing)
+            _note(stored.findings, "missing", id_bytes(frame[ID]), frame, missing)
 
 
 def _note(

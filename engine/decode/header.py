@@ -11,10 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from engine.contract import RESERVED, Column, is_name, normalised
+from engine.contract import RESERVED, Column, carried, is_name, normalised
 from engine.decode.stream import Stream
 from engine.errors import BadInput, EngineError, HeaderMismatch
-from engine.logical import Logical
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,7 +187,7 @@ def _extra(label: str, dataset: Dataset, mismatch: _Mismatch, position: int) -> 
     if not is_name(name) or name in taken or name.startswith("_engine"):
         expected = "a name that can be a column's and is not taken"
         raise mismatch(position, expected, label or "an empty name", "declare the column")
-    return Column(name=name, type=Logical(kind="text"), description="Not in the contract; carried as text")
+    return carried(name)
 
 
 @dataclass(frozen=True, slots=True)

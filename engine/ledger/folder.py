@@ -53,13 +53,20 @@ class FolderLedger:
                 )
 
     def current(self, month: Month) -> Receipt | None:
-        """Return the receipt of the data that is in place: the file's word counts, the ledger may know more of it."""
+        """Return the receipt of the data that is in place: the file's word counts, the ledger may know more of it.
+
+        It is `loading` where the ledger does not have it as loaded; `abandon` mends that.
+        """
         self._refuse_newer()
         if (embedded := self._embedded(month)) is None:
             return None
-        path = self._loads / self._dataset / str(month) / f"{embedded.load_id}.json"
-        recorded = next(self._read(path), embedded)
-        return recorded if recorded.state is State.LOADED else embedded
+        return self._recorded(embedded) or embedded.with_(state=State.LOADING)
+
+    def _recorded(self, embedded: Receipt) -> Receipt | None:
+        """Return the record of a published load; None where it is missing or its engine died before it was made."""
+        path = self._loads / embedded.dataset / embedded.month / f"{embedded.load_id}.json"
+        recorded = next(self._read(path), None)
+        return recorded if recorded is not None and recorded.state is State.LOADED else None
 
     def put(self, receipt: Receipt) -> None:
         """Write the receipt under its load id; a `loaded` one supersedes the month's earlier ones."""
@@ -76,7 +83,9 @@ class FolderLedger:
         self._write(folder, receipt)
 
     def abandon(self, month: Month, error: str) -> None:
-        """Mark the month's loads that are `loading` as `failed`, except the one whose data is in place."""
+        """Mark the month's loads that are `loading` as `failed`; record the one whose data is in place as loaded."""
+        if (embedded := self._embedded(month)) is not None and self._recorded(embedded) is None:
+            self.put(embedded)
         for receipt in self._month(self._loads / self._dataset / str(month)):
             if receipt.state is State.LOADING:
                 self.put(receipt.with_(state=State.FAILED, error=error))

@@ -82,8 +82,17 @@ class Sink(Protocol):
     def ids(self, month: Month) -> Iterator[NDArray[np.uint8]]:
         """Yield the stored ids of the month, (rows, 16) bytes each time, in no order."""
 
-    def read(self, month: Month) -> Iterator[pl.DataFrame]:
-        """Yield the month's rows as stored: the contract's columns and `unique_row_id`, in no order."""
+    def read(self, month: Month, extras: tuple[Column, ...] = ()) -> Iterator[pl.DataFrame]:
+        """Yield the month's rows as stored, in no order.
+
+        Args:
+            month: Which month.
+            extras: Columns besides the contract's that its rows have.
+
+        Returns:
+            Frames with the columns that the target has, and `unique_row_id`.
+
+        """
 
     def write(self, load: Load, batches: Iterable[pl.DataFrame]) -> Work:
         """Bring rows into the target where nobody sees them, their ids made unique.

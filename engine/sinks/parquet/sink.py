@@ -130,14 +130,14 @@ class ParquetSink:
         path = self._layout.data(month)
         return file_ids(path) if path.exists() else iter(())
 
-    def read(self, month: Month) -> Iterator[pl.DataFrame]:
+    def read(self, month: Month, extras: tuple[Column, ...] = ()) -> Iterator[pl.DataFrame]:
         """Yield the month's rows as stored."""
         path = self._layout.data(month)
         if not path.exists():
             return
         with pq.ParquetFile(path, pre_buffer=False) as file:
             there = set(file.schema_arrow.names)
-            names = [c.name for c in self._dataset.contract.columns if c.name in there]
+            names = [c.name for c in (*self._dataset.contract.columns, *extras) if c.name in there]
             for batch in file.iter_batches(_BATCH_ROWS, columns=[*names, ID]):
                 frame = pl.from_arrow(pa.Table.from_batches([batch]))
                 if isinstance(frame, pl.DataFrame):

@@ -140,13 +140,12 @@ class PostgresSink:
         query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)").format(quoted(ID), partition)
         yield from copied_ids(self._connection, query)
 
-    def read(self, month: Month) -> Iterator[pl.DataFrame]:
+    def read(self, month: Month, extras: tuple[Column, ...] = ()) -> Iterator[pl.DataFrame]:
         """Yield the month's rows as stored."""
         if (oid := self._main.oid()) is None or (partition := self._main.partition(month)) is None:
             return
-        contract = self._main.dataset.contract
         there = {name for name, _, _, _ in self._main.columns(oid)}
-        columns = [c for c in contract.columns if c.name in there]
+        columns = [c for c in (*self._main.dataset.contract.columns, *extras) if c.name in there]
         query = sql.SQL("SELECT {} FROM {}").format(selected(columns), partition).as_string(self._connection)
         yield from stored_rows(self._url, query, columns)
 
