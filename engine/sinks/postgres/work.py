@@ -7,6 +7,7 @@ once: about a quarter of the bytes that a row would else take are never sent, lo
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ from engine.sinks.postgres.tables import statement
 from engine.sinks.postgres.types import sql_type, stored_order
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.load import Load, Note, Rejects, Settle
     from engine.receipt import Receipt
     from engine.sinks.postgres.tables import MainTable
@@ -95,9 +98,10 @@ class PostgresWork:
             self._run(statement("repeats", id=quoted(ID), work=self.quoted))
             self._run(index)
             self.checksum = self._stored_checksum(self.quoted)
-        self._run(self._constants())
-        for definition in self._parent_indexes():
-            self._run(definition)
+        with self._accepted():
+            self._run(self._constants())
+            for definition in self._parent_indexes():
+                self._run(definition)
         self._run(sql.SQL("ANALYZE {}").format(self.quoted))
         row = self.main.connection.execute(sql.SQL("SELECT count(*) FROM {}").format(self.quoted)).fetchone()
         self.rows = row[0] if row else 0
@@ -115,7 +119,7 @@ class PostgresWork:
                 wait_initial=0.2,
                 wait_max=3.0,
             ):
-                with attempt, self.main.connection.transaction():
+                with attempt, self._accepted(), self.main.connection.transaction():
                     self._run(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
                     outcome = self._publish()
                     receipt = settle(outcome)
@@ -129,14 +133,6 @@ class PostgresWork:
                 state="the month is as it was before",
                 next_step="run the command again when the long query has ended (pg_stat_activity shows it)",
             ) from error
-        except psycopg.errors.InvalidObjectDefinition as error:
-            raise self._refused(error) from error
-        except (
-            psycopg.errors.DatatypeMismatch,
-            psycopg.errors.DuplicateTable,
-            psycopg.errors.NotNullViolation,
-        ) as error:
-            raise self._refused(error) from error
         return receipt
 
     def discard(self) -> None:
@@ -238,14 +234,21 @@ class PostgresWork:
             checksum.add(ids)
         return checksum.hexdigest()
 
-    def _refused(self, error: psycopg.Error) -> TableMismatch:
-        message = f"PostgreSQL refused the month as a partition of {self.main.schema}.{self.main.name}"
-        return TableMismatch(
-            message,
-            facts={"reason": str(error).splitlines()[0]},
-            state="the month is as it was before",
-            next_step="mend the main table, or name another with --table or --schema",
-        )
+    @contextmanager
+    def _accepted(self) -> Iterator[None]:
+        """Say in our words what the server does not accept; a lost connection or a lock is somebody else's business."""
+        try:
+            yield
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            message = f"PostgreSQL refused the month as a partition of {self.main.schema}.{self.main.name}"
+            raise TableMismatch(
+                message,
+                facts={"reason": str(error)},
+                state="the month is as it was before",
+                next_step="mend the main table or what depends on it, or name another with --table or --schema",
+            ) from error
 
     def _run(self, query: sql.SQL | sql.Composed) -> None:
         self.main.connection.execute(query)
