@@ -1,0 +1,88 @@
+"""The real files beside the repository: good ones load everywhere with their own line counts, bad ones fail."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.command_line import Engine
+
+GOOD = [
+    ("yellow", "2015-01", "yellow_tripdata_2015-01.csv"),
+    *(("yellow", f"2019-0{n}", f"yellow_tripdata_2019-0{n}.csv.gz") for n in range(1, 7)),
+    *(("green", f"2020-0{n}", f"green_tripdata_2020-0{n}.csv.gz") for n in (4, 5, 6)),
+]
+
+
+def _data_lines(path: Path) -> int:
+    """Count lines with something in them, without the header: the count that no parser makes."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    return sum(1 for line in content.split(b"\n") if line.strip()) - 1
+
+
+@pytest.mark.parametrize("kind", ["folder", "database"])
+def test_good_files_load_and_verify(engine: Engine, shared_data: Path, database_url: str, kind: str) -> None:
+    """Each real month has as many rows as its file has lines, and agrees with the file row by row."""
+    to = "out" if kind == "folder" else database_url
+    for dataset, month, name in GOOD:
+        path = shared_data / dataset / name
+        found = engine.run("ingest", dataset, month, "--from", path, "--to", to, "--output", "json")
+        assert found.code == 0, found.err
+        rows, lines = found.object["rows"], _data_lines(path)
+        assert (rows["lines"], rows["loaded"], rows["quarantined"]) == (lines, lines, 0), name
+        proof = engine.run("verify", dataset, month, "--to", to, "--against-source", "--output", "json")
+        assert proof.code == 0, proof.err
+        assert proof.object["rows"] == lines
+
+
+def test_backfill_of_a_real_folder(engine: Engine, shared_data: Path) -> None:
+    """Six months of one folder are one command."""
+    words = ("backfill", "yellow", "2019-01", "2019-06", "--from", shared_data / "yellow", "--to", "out")
+    found = engine.run(*words, "--output", "json")
+    assert found.code == 0, found.err
+    assert [receipt["state"] for receipt in found.object["receipts"]] == ["loaded"] * 6
+
+
+@pytest.mark.parametrize(
+    ("name", "month", "code", "said"),
+    [
+        (
+            "yellow_tripdata_2021-01.torn.csv",
+            "2021-01",
+            11,
+            ["TornInput", "breaks off at line 3275", "found     1,2021-01-01 03:38:27"],
+        ),
+        (
+            "yellow_tripdata_2021-01.excel-dates.csv",
+            "2021-01",
+            12,
+            ["line 2, tpep_pickup_datetime: expected %Y-%m-%d %H:%M:%S, found '01/01/2021 0:30'", "line 4,"],
+        ),
+        ("yellow_tripdata_2024-01_TRUNCATED.parquet", "2024-01", 11, ["a Parquet file without its footer"]),
+    ],
+    ids=["torn", "spreadsheet", "parquet"],
+)
+def test_bad_files_fail(engine: Engine, shared_data: Path, name: str, month: str, code: int, said: list[str]) -> None:
+    """A damaged file ends with its code, says where and what, and leaves no row."""
+    found = engine.run("ingest", "yellow", month, "--from", shared_data / "bad" / name, "--to", "out")
+    assert found.code == code
+    for words in said:
+        assert words in found.err
+    assert not list((engine.folder / "out").rglob("*.parquet"))
+
+
+def test_a_bad_file_does_not_replace_a_good_month(engine: Engine, shared_data: Path, text: str) -> None:
+    """After a torn file for a loaded month, the month is what it was."""
+    good = shared_data / "yellow" / "yellow_tripdata_2019-01.csv.gz"
+    assert engine.run("ingest", "yellow", "2019-01", "--from", good, "--to", "out").code == 0
+    (engine.folder / "torn.csv").write_text(text[:-30])
+    assert engine.run("ingest", "yellow", "2019-01", "--from", "torn.csv", "--to", "out").code == 11
+    proof = engine.run("verify", "yellow", "2019-01", "--to", "out", "--against-source", "--from", good)
+    assert proof.code == 0, proof.err
