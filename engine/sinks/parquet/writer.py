@@ -1,6 +1,6 @@
 """One Parquet file, written in row groups by a thread of its own.
 
-Choices, measured on a yellow month (docs/decisions): zstd level 1; row groups of 256k rows, so that a group's pages
+Choices, measured on a yellow month (docs/decisions): zstd level 1; row groups of 131,072 rows, so that a group's pages
 stay in memory while several readers can work side by side; dictionaries for everything but ids; decimals as integers
 (Parquet format, "DECIMAL": INT32 and INT64 are allowed and half as large); ids are fixed 16 bytes, neither compressed
 nor in a dictionary, because MD5 values do not compress; statistics for all other columns.
