@@ -49,6 +49,24 @@ def _fetch(_typing: object, address: Any) -> tuple[object, Callable[..., object]
     return types.void(address), emitted
 
 
+@intrinsic
+def _store(_typing: object, address: Any, word: Any) -> tuple[object, Callable[..., object]]:  # noqa: ANN401 - numba's types
+    """Store an int64 big-endian at an address of any alignment."""
+
+    def emitted(context: Any, builder: Any, _signature: Any, values: Any) -> object:  # noqa: ANN401 - numba's and LLVM's
+        pointer = builder.inttoptr(values[0], ir.IntType(64).as_pointer())
+        builder.store(builder.bswap(values[1]), pointer, align=1)
+        return context.get_dummy_value()
+
+    return types.void(address, word), emitted
+
+
+@compiled
+def put_word(address: int | np.integer[Any], word: int | np.integer[Any]) -> None:
+    """Write an int64 at an address, big-endian; eight bytes there are the caller's."""
+    _store(address, word)  # type: ignore[call-arg]  # numba passes the typing context
+
+
 @compiled
 def fetch(address: int | np.integer[Any], size: int | np.integer[Any]) -> None:
     """Have `size` bytes brought into the cache while other work goes on; never fails, whatever lies there."""

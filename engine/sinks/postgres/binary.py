@@ -51,7 +51,7 @@ def rows(frame: pl.DataFrame, columns: Sequence[Column | None]) -> Iterator[memo
     fields = np.array([_field(frame, column, keep) for column in columns], np.int64)
     text = sum(_text_bytes(frame, column) for column in columns)
     widest = 2 + sum(encode.WIDEST[field[encode.KIND]] for field in fields)
-    out = np.empty(min(_ROWS_AT_ONCE, len(frame)) * widest + text, np.uint8)
+    out = np.empty(min(_ROWS_AT_ONCE, len(frame)) * widest + text + encode.SLACK, np.uint8)
     for start in range(0, len(frame), _ROWS_AT_ONCE):
         size = encode.encode(fields, start, min(start + _ROWS_AT_ONCE, len(frame)), out)
         yield out[:size].data
