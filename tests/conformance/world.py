@@ -157,13 +157,14 @@ class World(ABC):
         assert result.error is None, result.error
         return result.receipt
 
-    def start(self, *arguments: str, month: Month = MONTH) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, month: Month = MONTH, pipe: bool = False) -> subprocess.Popen[str]:
         """Start an ingest in a process of its own; `arguments` are those of `child.py`."""
         head = [sys.executable, str(CHILD), str(self.folder), self.place.url or "", self.place.schema, str(month)]
         return subprocess.Popen(
             [*head, *arguments],
+            stdin=subprocess.PIPE if pipe else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=None if pipe else subprocess.PIPE,
             text=True,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -80,8 +80,9 @@ class ParquetWork:
         self._check(outcome.total)
         self._write_rejects(rejects)
         files.publish(self._writer.path, final)
-        note(receipt)
+        # The record comes last: without it the next run looks for what else is to be done.
         forget_rejects(self._layout, self._load.month)
+        note(receipt)
         return receipt
 
     def discard(self) -> None:

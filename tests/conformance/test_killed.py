@@ -1,0 +1,127 @@
+"""A process that dies at any step leaves the old month or the new one, and the next run finds nothing in its way."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections import Counter
+from typing import Self
+
+import pytest
+
+from engine.receipt import State
+from tests.conformance.world import MONTH, FolderWorld, PostgresWorld, World, lines
+
+BAD = "x,2019-01-01 10:00:00,1.00,n"
+# The most steps of an ingest; a run that takes more has changed so much that this suite wants a look.
+MOST_STEPS = 120
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """Leave out the second server: what is killed here is the client."""
+    if isinstance(world, PostgresWorld) and "127.0.0.1" in world.url:
+        pytest.skip("the embedded server stands for both")
+    return world
+
+
+def _numbers(rows: list[tuple[object, ...]] | None) -> Counter[object] | None:
+    return None if rows is None else Counter(row[3] for row in rows)
+
+
+def _notes(numbers: range, note: str = "n") -> Counter[object]:
+    return Counter(f"{note}{n}" for n in numbers)
+
+
+def _reset(world: World) -> None:
+    """Make the target empty."""
+    if isinstance(world, FolderWorld):
+        shutil.rmtree(world.root, ignore_errors=True)
+        return
+    assert isinstance(world, PostgresWorld)
+    world.query(f"DROP SCHEMA {world.schema} CASCADE")
+    world.query(f"CREATE SCHEMA {world.schema}")
+
+
+@pytest.mark.parametrize("scenario", ["first", "replace", "append"])
+def test_a_load_killed_at_any_step(world: World, scenario: str) -> None:
+    """SIGKILL before each step: readers see the old or the new month, and the next run ends with the new one."""
+    mode = "append" if scenario == "append" else "replace"
+
+    def begin() -> None:
+        _reset(world)
+        if scenario != "first":
+            world.write([*lines(*range(100)), BAD])
+            world.load()
+        world.write(_new(scenario))
+
+    old = None if scenario == "first" else _notes(range(100))
+    new = {"first": _notes(range(100)), "replace": _notes(range(5, 100), "x"), "append": _notes(range(130))}[scenario]
+    with _Killer(world, mode) as killer:
+        begin()
+        steps = killer.run(0)
+        assert 5 < steps < MOST_STEPS
+        for step in range(1, steps + 1):
+            begin()
+            killer.run(step)
+            _check_repair(world, step, mode, (old, new))
+
+
+class _Killer:
+    """Runs ingests that die before a step.
+
+    Args:
+        world: Where.
+        mode: How they load.
+
+    """
+
+    def __init__(self, world: World, mode: str) -> None:
+        self._process = world.start("--serve", pipe=True)
+        self._mode = mode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=60)
+        assert self._process.returncode == 0
+
+    def run(self, step: int) -> int:
+        """Run one and return its number of steps; 0 where it was killed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{self._mode} {step}\n")
+        self._process.stdin.flush()
+        steps = 0
+        while not (line := self._process.stdout.readline()).startswith("ended"):
+            assert line, "the process that serves has died"
+            steps = int(line.split()[-1])
+        assert line.split()[-1] == str(-signal.SIGKILL if step else 0)
+        return steps
+
+
+def _new(scenario: str) -> list[str]:
+    return {
+        "first": [*lines(*range(100)), BAD],
+        "replace": [*lines(*range(5, 100), note="x"), BAD, BAD],
+        "append": [*lines(*range(50, 130)), BAD, BAD],
+    }[scenario]
+
+
+def _check_repair(world: World, step: int, mode: str, expected: tuple[Counter[object] | None, Counter[object]]) -> None:
+    old, new = expected
+    seen = _numbers(world.visible())
+    assert seen == old or seen == new or (seen is None and old is None), step
+    receipt = world.load(mode=mode)
+    assert receipt.state in (State.LOADED, State.UNCHANGED), step
+    assert _numbers(world.visible()) == new, step
+    world.assert_consistent(receipt)
+    bad = {"replace": Counter([BAD] * sum(BAD in line for line in _lines(world))), "append": Counter([BAD] * 3)}[mode]
+    assert Counter(row[3] for row in world.rejects()) == bad, step
+    if isinstance(world, PostgresWorld):
+        assert world.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)], step
+
+
+def _lines(world: World) -> list[str]:
+    return (world.folder / "in" / f"trips_tripdata_{MONTH}.csv").read_text().splitlines()
