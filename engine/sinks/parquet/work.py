@@ -15,7 +15,7 @@ from engine.errors import BadInput
 from engine.identity import Checksum
 from engine.identity.arrays import id_bytes
 from engine.load import Outcome
-from engine.sinks.parquet.unique import absent, key_parts, numbered, rows_of
+from engine.sinks.parquet.unique import absent, fixed, key_parts, numbered, rows_of
 from engine.sinks.parquet.writer import Writer, file_schema
 from engine.spill import KeySpill
 
@@ -105,10 +105,12 @@ class ParquetWork:
             ids = id_bytes(frame[ID])
             keys.add(ids)
             self._checksum.add(ids)
-            table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+            table = frame.drop(ID).to_arrow(compat_level=pl.CompatLevel.oldest())
             columns = [
                 pa.repeat(same[f.name], table.num_rows)
                 if f.name in same
+                else fixed(ids)
+                if f.name == ID
                 else table.column(f.name).cast(f.type)
                 if f.name in table.schema.names
                 else pa.nulls(table.num_rows, f.type)
