@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -14,7 +17,7 @@ import pytest
 
 from engine.cli.main import COMMANDS, main
 from engine.receipt import Counts, Receipt, Rows, SourceInfo
-from tests.command_line import ROOT
+from tests.command_line import COMMAND, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +111,29 @@ def test_progress_goes_to_stderr_only(engine: Engine, months: Path) -> None:
     assert loud.out.startswith("yellow 2019-01  loaded")
     assert "engine:" not in loud.out
     assert quiet.err == ""
+
+
+def test_a_terminal_gets_a_bar(engine: Engine, months: Path) -> None:
+    """On a terminal, progress is a bar with rows, megabytes and MB/s, which is gone at the end; stdout is as ever."""
+    terminal, other_end = pty.openpty()
+    process = subprocess.Popen(  # noqa: S603 - the command under test
+        [*COMMAND, "ingest", "yellow", "2019-01", "--from", str(months), "--to", "out"],
+        cwd=engine.folder,
+        env=engine.environment(TERM="xterm", COLUMNS="120"),
+        stdout=subprocess.PIPE,
+        stderr=other_end,
+        text=True,
+    )
+    os.close(other_end)
+    shown = ""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while piece := os.read(terminal, 1 << 16):
+            shown += piece.decode()
+    out, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    assert out.startswith("yellow 2019-01  loaded")
+    assert re.search(r"2,000 rows  0\.1 of 0\.1 MB  [0-9.]+ MB/s", shown)
+    assert "engine: load" not in shown
 
 
 @pytest.mark.parametrize(("name", "option"), _flags(), ids=lambda value: getattr(value, "name", value))
