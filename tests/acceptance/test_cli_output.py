@@ -16,7 +16,9 @@ import click
 import pytest
 
 from engine.cli.main import COMMANDS, main
+from engine.month import Month
 from engine.receipt import Counts, Receipt, Rows, SourceInfo
+from engine.sample import write_sample
 from tests.command_line import COMMAND, ROOT
 
 if TYPE_CHECKING:
@@ -113,11 +115,12 @@ def test_progress_goes_to_stderr_only(engine: Engine, months: Path) -> None:
     assert quiet.err == ""
 
 
-def test_a_terminal_gets_a_bar(engine: Engine, months: Path) -> None:
+def test_a_terminal_gets_a_bar(engine: Engine) -> None:
     """On a terminal, progress is a bar with rows, megabytes and MB/s, which is gone at the end; stdout is as ever."""
+    write_sample("yellow", Month(2019, 1), rows=400_000, folder=engine.folder)
     terminal, other_end = pty.openpty()
     process = subprocess.Popen(  # noqa: S603 - the command under test
-        [*COMMAND, "ingest", "yellow", "2019-01", "--from", str(months), "--to", "out"],
+        [*COMMAND, "ingest", "yellow", "2019-01", "--from", ".", "--to", "out"],
         cwd=engine.folder,
         env=engine.environment(TERM="xterm", COLUMNS="120"),
         stdout=subprocess.PIPE,
@@ -132,7 +135,7 @@ def test_a_terminal_gets_a_bar(engine: Engine, months: Path) -> None:
     out, _ = process.communicate(timeout=60)
     os.close(terminal)
     assert out.startswith("yellow 2019-01  loaded")
-    assert re.search(r"2,000 rows  0\.1 of 0\.1 MB  [0-9.]+ MB/s", shown)
+    assert re.search(r"[\d,]{6,} rows  [\d.]+ of [\d.]+ MB  [\d.]+ MB/s", shown)
     assert "engine: load" not in shown
 
 
