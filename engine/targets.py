@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from engine.errors import TargetUnreachable, UsageError
+from engine.errors import TableMismatch, TargetUnreachable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from engine.sinks import Sink
 
 KNOWN = "postgresql://USER@HOST/DATABASE, a folder; nothing: the embedded PostgreSQL, or what the PG* variables name"
+# PostgreSQL keeps 63 bytes; the index of a partition is called `TABLE_2019_01_id`.
+_LONGEST_NAME = 52
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +75,12 @@ def open_target(place: Place, dataset: Dataset, settings: Settings) -> Iterator[
                     sink=sink, ledger=FolderLedger(_folder(place), dataset=dataset.name, embedded=sink.embedded)
                 )
         case _:
-            import psycopg  # noqa: PLC0415
-
             from engine.ledger import PostgresLedger  # noqa: PLC0415
             from engine.sinks.postgres.sink import PostgresSink  # noqa: PLC0415
 
-            table = place.table or dataset.table
-            with ExitStack() as stack, _reached(psycopg.OperationalError):
+            table = _named("table", place.table or dataset.table)
+            _named("schema", place.schema)
+            with ExitStack() as stack, _reached():
                 url = stack.enter_context(server(place, settings))
                 connection = stack.enter_context(_connected(url))
                 yield Target(
@@ -101,11 +102,9 @@ def receipts(place: Place, settings: Settings, dataset: str | None) -> list[Rece
         from engine.ledger import FolderLedger  # noqa: PLC0415
 
         return FolderLedger(_folder(place), dataset=dataset or "", embedded=lambda _: None).receipts(dataset)
-    import psycopg  # noqa: PLC0415
-
     from engine.ledger import PostgresLedger  # noqa: PLC0415
 
-    with _reached(psycopg.OperationalError), server(place, settings) as url, _connected(url) as connection:
+    with _reached(), server(place, settings) as url, _connected(url) as connection:
         return PostgresLedger(connection, schema=place.schema, table="").receipts(dataset)
 
 
@@ -147,11 +146,21 @@ def _connected(url: str) -> Iterator[Connection[tuple[Any, ...]]]:
 
 
 @contextmanager
-def _reached(lost: type[Exception]) -> Iterator[None]:
-    """Turn a connection that is lost at any time into the error that says so."""
+def _reached() -> Iterator[None]:
+    """Turn a connection that is lost, or rights that are missing, at any time, into the error that says so."""
+    import psycopg  # noqa: PLC0415
+
     try:
         yield
-    except lost as error:
+    except psycopg.errors.InsufficientPrivilege as error:
+        message = "PostgreSQL does not let this role do what a load needs"
+        raise TableMismatch(
+            message,
+            facts={"reason": str(error).splitlines()[0]},
+            state="nothing of this load is visible",
+            next_step="GRANT USAGE, CREATE ON SCHEMA ... to this role; tables that others made must be its own",
+        ) from error
+    except psycopg.OperationalError as error:
         message = "PostgreSQL ended the connection"
         raise TargetUnreachable(
             message,
@@ -174,6 +183,14 @@ def _written() -> Iterator[None]:
             state="nothing of this load is visible",
             next_step="see to its rights and its free space, then run the command again",
         ) from error
+
+
+def _named(what: str, name: str) -> str:
+    """Return a name that PostgreSQL keeps as it is, suffixes included; a longer one it would cut without a word."""
+    if not name or "%" in name or "\0" in name or len(name.encode()) > _LONGEST_NAME:
+        message = f"{name!r} cannot be a {what}"
+        raise UsageError(message, facts={"expected": f"1 to {_LONGEST_NAME} bytes without % and NUL"})
+    return name
 
 
 def _scheme(place: Place, settings: Settings) -> str:

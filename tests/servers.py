@@ -67,7 +67,7 @@ class LocalServer:
         if self._user:
             shutil.chown(folder, self._user)
         options = ("-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=trust", "--no-sync")
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - the server of this machine
             [programs / "initdb", "-D", self._data, *options],
             check=True,
             capture_output=True,
@@ -78,7 +78,7 @@ class LocalServer:
     def start(self) -> None:
         """Start it and wait until it answers."""
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - the server of this machine
             [self._programs / "postgres", "-D", self._data, "-p", str(self.port), "-k", self._data, *settings],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -111,7 +111,7 @@ def pooler(server_url: str, folder: Path) -> Iterator[str]:
         f"auth_type = any\npool_mode = transaction\nunix_socket_dir =\nauth_file = {folder}/users.txt\n"
         "ignore_startup_parameters = extra_float_digits\n"
     )
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - the server of this machine
         [program, folder / "pgbouncer.ini"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

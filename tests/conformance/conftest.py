@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
-from tests.conformance.world import KINDS, FolderWorld, PostgresWorld, World, settings_in, trips
+from tests.conformance.world import KINDS, FolderWorld, World, postgres_world, settings_in, trips
 from tests.servers import LocalServer, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -39,14 +35,9 @@ def installed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(params=KINDS)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     """Give an empty target of each kind."""
-    dataset, settings = trips(tmp_path), settings_in(tmp_path)
     match request.param:
         case "folder":
-            return FolderWorld(folder=tmp_path, dataset=dataset, settings=settings)
+            return FolderWorld(folder=tmp_path, dataset=trips(tmp_path), settings=settings_in(tmp_path))
         case kind:
             server = request.getfixturevalue("postgres_url" if kind == "postgres" else "installed_url")
-            # A schema of its own is as good as a database of its own, and made in a tenth of the time.
-            schema = f"world_{os.getpid()}_{next(_NUMBERS)}"
-            with psycopg.connect(server, autocommit=True) as connection:
-                connection.execute(f"CREATE SCHEMA {schema}")
-            return PostgresWorld(folder=tmp_path, dataset=dataset, settings=settings, url=server, schema=schema)
+            return postgres_world(server, tmp_path)

@@ -5,6 +5,7 @@ A new kind of target is one subclass and one name in `KINDS`.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import psycopg
+from psycopg import sql
 
 from engine import catalog
 from engine.contract import ID
@@ -42,6 +44,7 @@ ROOT = Path(__file__).parents[2]
 CHILD = Path(__file__).with_name("child.py")
 MONTH = Month(2019, 1)
 HEADER = "id,at,fare,note"
+_NUMBERS = itertools.count(1)
 
 Row = tuple[Any, ...]
 
@@ -160,7 +163,7 @@ class World(ABC):
     def start(self, *arguments: str, month: Month = MONTH, pipe: bool = False) -> subprocess.Popen[str]:
         """Start an ingest in a process of its own; `arguments` are those of `child.py`."""
         head = [sys.executable, str(CHILD), str(self.folder), self.place.url or "", self.place.schema, str(month)]
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - our own program
             [*head, *arguments],
             stdin=subprocess.PIPE if pipe else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -332,10 +335,10 @@ class PostgresWorld(World):
     def remains(self) -> list[str]:
         """See `World`."""
         rows = self.query(
-            "SELECT relname FROM pg_class WHERE (relname LIKE '\\_engine\\_%%' OR (relispartition = false AND relname ~ %s))"
-            " AND relnamespace = %s::regnamespace",
-            f"^{self.dataset.table}_\\d{{4}}_\\d\\d$",
+            "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace "
+            "AND (relname LIKE '\\_engine\\_%%' OR (NOT relispartition AND relname ~ %s))",
             self.schema,
+            f"^{self.dataset.table}_\\d{{4}}_\\d\\d$",
         )
         return [row[0] for row in rows]
 
@@ -399,3 +402,11 @@ def trips(folder: Path, text: str = TRIPS) -> Dataset:
     path = folder / "trips.toml"
     path.write_text(text, encoding="utf-8")
     return catalog.load(path)
+
+
+def postgres_world(server: str, folder: Path) -> PostgresWorld:
+    """Return a world in a schema of its own, which is as good as a database of its own and made at once."""
+    schema = f"world_{os.getpid()}_{next(_NUMBERS)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    return PostgresWorld(folder=folder, dataset=trips(folder), settings=settings_in(folder), url=server, schema=schema)

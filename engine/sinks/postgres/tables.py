@@ -150,8 +150,8 @@ class MainTable:
                 )
                 self._comment(column.name, column.description)
 
-    def columns(self, oid: int) -> list[tuple[str, str, bool, bool]]:
-        """Return name, type, whether not null, whether generated, of each column of a table."""
+    def columns(self, oid: int) -> list[tuple[str, str, str, bool]]:
+        """Return name, type, COLLATE clause and whether it is generated, of each column of a table."""
         return self.connection.execute(statement("columns"), {"oid": oid}).fetchall()
 
     def partition(self, month: Month) -> sql.Identifier | None:

@@ -207,9 +207,9 @@ class PostgresWork:
         ]
         own = {c.name for c in self.load.columns} | {ID, FILENAME, SOURCE_MONTH}
         oid = self.main.oid()
-        for name, kind, _, generated in self.main.columns(oid) if oid else ():
+        for name, kind, collation, generated in self.main.columns(oid) if oid else ():
             if name not in own and not generated:
-                parts.append(sql.SQL("ADD COLUMN {} {}").format(quoted(name), sql.SQL(kind)))
+                parts.append(sql.SQL("ADD COLUMN {} {}").format(quoted(name), sql.SQL(kind + collation)))
         return sql.SQL("ALTER TABLE {} {}").format(self.quoted, sql.SQL(", ").join(parts))
 
     def _parent_indexes(self) -> list[sql.Composed]:

@@ -20,6 +20,7 @@ JOIN pg_class AS c ON c.oid = x.indexrelid
 LEFT JOIN pg_constraint AS con ON con.conindid = x.indexrelid AND con.contype IN ('p', 'u') AND con.conrelid = x.indrelid
 WHERE x.indrelid = %(oid)s
 UNION ALL
-SELECT true, pg_get_constraintdef(con.oid), false
+-- ATTACH looks for a check by its name
+SELECT true, format('CONSTRAINT %%I %%s', con.conname, pg_get_constraintdef(con.oid)), false
 FROM pg_constraint AS con
 WHERE con.conrelid = %(oid)s AND con.contype = 'c'
