@@ -55,14 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if url:
             facts["postgresql"] = database.version(url)
         peer = peers.duckdb_python(work.folder) if "postgres" in names else None
+        if peer:
+            facts["duckdb to postgresql"] = peers.DUCKDB
         ground = Ground(work=work, rows=asked.rows, url=url, peer=peer, ten_times=asked.ten_times)
         parts = {name: PARTS[name](ground) for name in names}
         work.sample(asked.rows)
         _warm(work)
         runs: dict[str, dict[str, list[Run]]] = {name: defaultdict(list) for name in names}
-        for number in range(1, asked.rounds + 1):
+        # What is run once comes last: nothing long stands between the rounds.
+        for number in range(1, asked.rounds + 2):
             for name, part in parts.items():
-                _round(number, name, part, runs[name])
+                _round(number, name, part, runs[name], once=number > asked.rounds)
             result = report.result(facts, parts, runs)
             report.write(result, asked.out)
     print(report.markdown(result))
@@ -100,14 +103,15 @@ def _warm(work: Workplace) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **work.environment})  # noqa: S603 - the engine itself
 
 
-def _round(number: int, name: str, part: Part, runs: dict[str, list[Run]]) -> None:
+def _round(number: int, name: str, part: Part, runs: dict[str, list[Run]], *, once: bool) -> None:
     for contestant in part.contestants():
-        if contestant.once and number > 1:
+        if contestant.once != once:
             continue
         os.sync()
         run = contestant.run()
         runs[contestant.name].append(run)
-        line = f"round {number}  {name:8}  {contestant.name:30}  {run.wall_seconds:8.2f} s  {run.peak_mb:6.0f} MB"
+        turn = "once" if once else number
+        line = f"{turn:>4}  {name:8}  {contestant.name:30}  {run.wall_seconds:8.2f} s  {run.peak_mb:6.0f} MB"
         print(line, file=sys.stderr, flush=True)
 
 

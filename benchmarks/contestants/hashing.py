@@ -20,7 +20,7 @@ from engine.identity import digests
 from engine.month import Month
 
 _BATCH_ROWS = 1 << 16  # as the pipeline hands them over
-_AT_LEAST_ROWS = 2_000_000
+_AT_LEAST_ROWS = 8_000_000
 
 
 def main(file: Path, month_text: str, rows: int) -> dict[str, float]:

@@ -42,7 +42,7 @@ class Contestant:
     Attributes:
         name: For people; unique in its part.
         run: Runs it and checks what it did.
-        once: Whether one round is enough.
+        once: Whether it is run once, after all rounds.
 
     """
 
