@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from engine.sinks import Sink
 
 KNOWN = "postgresql://USER@HOST/DATABASE, a folder; nothing: the embedded PostgreSQL, or what the PG* variables name"
-# PostgreSQL keeps 63 bytes; the index of a partition is called `TABLE_2019_01_id`.
-_LONGEST_NAME = 52
+_LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer names (NAMEDATALEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +185,7 @@ def _written() -> Iterator[None]:
 
 
 def _named(what: str, name: str) -> str:
-    """Return a name that PostgreSQL keeps as it is, suffixes included; a longer one it would cut without a word."""
+    """Return a name that PostgreSQL keeps as it is and that statements can hold; a longer one it would cut silently."""
     if not name or "%" in name or "\0" in name or len(name.encode()) > _LONGEST_NAME:
         message = f"{name!r} cannot be a {what}"
         raise UsageError(message, facts={"expected": f"1 to {_LONGEST_NAME} bytes without % and NUL"})

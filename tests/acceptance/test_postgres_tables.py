@@ -301,12 +301,13 @@ def test_constants_are_kept_in_the_catalogue(world: PostgresWorld) -> None:
     assert {name for (name,) in missing} == {"filename", "source_month"}
 
 
-@pytest.mark.parametrize("name", ["", "a%sb", "x" * 53])
+@pytest.mark.parametrize("name", ["", "a%sb", "x" * 64])
 def test_names_that_would_be_cut_are_refused(world: PostgresWorld, name: str) -> None:
     """A table name that PostgreSQL would cut or that no statement can hold is refused before anything is done."""
     world.write(lines(*range(9)))
     assert isinstance(world.run(to=Place(url=world.url, schema=name)).error, UsageError)
     if name:
         assert isinstance(world.run(to=Place(url=world.url, table=name)).error, UsageError)
+    assert isinstance(world.run(to=Place(url=world.url, schema=world.schema, table="y" * 53)).error, UsageError)
     world.load(to=Place(url=world.url, schema=world.schema, table="y" * 52))
     assert world.run(to=Place(url=world.url, schema=world.schema, table="y" * 52), force=True).error is None

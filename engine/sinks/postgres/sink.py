@@ -83,6 +83,14 @@ class PostgresSink:
         """Create or extend the main table; see `engine.sinks.protocol`."""
         try:
             self._main.prepare(extras)
+        except psycopg.errors.LockNotAvailable as error:
+            message = "readers hold the main table, which has to get a new column"
+            raise Busy(
+                message,
+                facts={"table": f"{self._main.schema}.{self._main.name}"},
+                state="nothing was changed",
+                next_step="run the command again when the long query has ended (pg_stat_activity shows it)",
+            ) from error
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
             message = f"the main table cannot be made in schema {self._main.schema}"
             raise TableMismatch(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from engine.month import Month
 
 REJECTS = "engine_rejects"
+# A waiting ALTER TABLE makes every later reader wait behind it, so it waits briefly and comes back.
+LOCK_TIMEOUT = "2s"
 
 statement = Statements(Path(__file__).parent / "sql")
 
@@ -93,6 +95,8 @@ class MainTable:
         """Create the table and the one for rejects where they are missing; add columns that the table lacks."""
         columns = (*self.dataset.contract.columns, *extras)
         with self.connection.transaction():
+            # A column is added under the strongest lock, and whoever waits for that makes all later readers wait.
+            self.connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
             # Serialises engines that start at once; CREATE TABLE IF NOT EXISTS alone does not.
             self.connection.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"engine tables {self.schema}"]

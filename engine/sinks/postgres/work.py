@@ -21,7 +21,7 @@ from engine.identity import Checksum
 from engine.load import Outcome
 from engine.postgres import quoted
 from engine.sinks.postgres.ids import copied_ids
-from engine.sinks.postgres.tables import statement
+from engine.sinks.postgres.tables import LOCK_TIMEOUT, statement
 from engine.sinks.postgres.types import sql_type, stored_order
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from engine.load import Load, Note, Rejects, Settle
     from engine.receipt import Receipt
     from engine.sinks.postgres.tables import MainTable
-
-# A waiting ALTER TABLE makes every later reader wait behind it, so it waits briefly and comes back.
-_LOCK_TIMEOUT = "2s"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,7 +117,7 @@ class PostgresWork:
                 wait_max=3.0,
             ):
                 with attempt, self._accepted(), self.main.connection.transaction():
-                    self._run(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
+                    self._run(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
                     outcome = self._publish()
                     receipt = settle(outcome)
                     self._record_rejects(rejects)

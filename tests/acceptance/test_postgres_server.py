@@ -1,0 +1,138 @@
+"""Servers as they are met in the wild: behind a pooler, named by PG* variables, and gone in the middle of a load."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from engine.errors import UsageError
+from engine.receipt import State
+from engine.targets import Place
+from tests.conformance.world import MONTH, ROOT, PostgresWorld, lines, postgres_world, settings_in, trips
+from tests.servers import LocalServer, account, installed, pooler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROWS = 300_000
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """Give a server that a test may stop."""
+    if (programs := installed()) is None:
+        pytest.skip("no PostgreSQL is installed beside the embedded one")
+    folder = tmp_path_factory.mktemp("server")
+    enterable(folder)
+    server = LocalServer(programs, folder)
+    server.start()
+    yield server
+    server.stop(signal.SIGQUIT)
+
+
+def enterable(folder: Path) -> None:
+    """Let the account that runs servers enter a folder of pytest's."""
+    if account() is not None:
+        for place in (folder, *list(folder.parents)[:2]):
+            place.chmod(place.stat().st_mode | 0o711)
+
+
+def _engine(world: PostgresWorld, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "engine", "ingest", str(world.folder / "trips.toml"), str(MONTH)]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "ENGINE_"))}
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [*command, "--from", str(world.folder / "in"), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**kept, "ENGINE_HOME": str(world.folder / "home"), **environment},
+    )
+
+
+def test_a_pooler_is_refused(server: LocalServer, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A pooler in transaction mode is refused in clear words, and nothing is made behind it."""
+    world = postgres_world(server.url, tmp_path)
+    world.write(lines(*range(10)))
+    folder = tmp_path_factory.mktemp("pooler")
+    enterable(folder)
+    with pooler(server.url, folder) as url:
+        result = world.run(to=Place(url=url, schema=world.schema))
+    assert isinstance(result.error, UsageError)
+    assert "pooler" in str(result.error)
+    assert world.visible() is None
+    assert world.states() == {}
+
+
+def test_pg_variables_name_the_target(postgres_url: str, tmp_path: Path) -> None:
+    """Without --to, PGHOST and its like name the server, for the rows as for the ledger."""
+    world = postgres_world(postgres_url, tmp_path)
+    world.write(lines(*range(10)))
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "password": "PGPASSWORD"}
+    address = psycopg.conninfo.conninfo_to_dict(postgres_url)
+    variables = {variable: str(address[name]) for name, variable in names.items() if address.get(name)}
+    for state in ("loaded", "unchanged"):
+        process = _engine(world, "--schema", world.schema, "--output", "json", **variables)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert f'"state": "{state}"' in out
+    assert len(world.visible() or ()) == 10
+    assert not (tmp_path / "home" / "postgres").exists(), "no embedded server was made"
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT], ids=["crash", "shutdown"])
+def test_a_server_that_stops_in_the_middle(server: LocalServer, tmp_path: Path, number: signal.Signals) -> None:
+    """A server that goes away during a load ends it with exit code 20; the next run finds and clears what is left."""
+    world = postgres_world(server.url, tmp_path)
+    world.write(lines(*range(100)))
+    first = world.load()
+    world.write([f"{n},2019-01-05 10:00:00,1.50,n{n}" for n in range(ROWS)])
+    process = _engine(world, "--to", world.url, "--schema", world.schema)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("engine: load"):
+        assert process.poll() is None
+    while not world.remains():
+        assert process.poll() is None
+    server.stop(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 20, err
+    assert "Traceback" not in err
+    server.start()
+    assert len(world.visible() or ()) == 100
+    receipt = world.load()
+    assert (receipt.state, receipt.rows.total) == (State.LOADED, ROWS)
+    world.assert_consistent(receipt)
+    assert world.states()[first.load_id] == "superseded"
+
+
+def test_a_connection_that_is_ended(postgres_url: str, tmp_path: Path) -> None:
+    """An administrator who ends our connections ends the load with exit code 20, and nothing of it is seen."""
+    world = postgres_world(postgres_url, tmp_path)
+    world.write([f"{n},2019-01-05 10:00:00,1.50,n{n}" for n in range(ROWS)])
+    process = _engine(world, "--to", world.url, "--schema", world.schema)
+    while not world.remains():
+        assert process.poll() is None
+    world.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'engine'")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 20, err
+    assert "Traceback" not in err
+    assert world.visible() is None
+    world.assert_consistent(world.load())
+
+
+def test_nobody_answers(tmp_path: Path) -> None:
+    """A server that is not there is exit code 20, without the password of its URL."""
+    url = "postgresql://somebody:secret-word@127.0.0.1:1/nowhere"
+    world = PostgresWorld(folder=tmp_path, dataset=trips(tmp_path), settings=settings_in(tmp_path), url=url)
+    world.write(lines(*range(10)))
+    result = world.run()
+    assert result.error is not None
+    assert result.error.exit_code == 20
+    assert "secret-word" not in str(result.error)
