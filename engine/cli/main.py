@@ -29,12 +29,12 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are run, not when they are listed."""
 
-    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's own
-        """Run and end the process; a failure ends it at once (`engine.cli.run.leave`)."""
+    def main(self, *given: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's own
+        """Run; without arguments this process is the command, and a failure ends it at once (`engine.cli.run.leave`)."""
         try:
-            return super().main(*args, **extra)
+            return super().main(*given, **extra)
         except SystemExit as end:
-            if end.code:
+            if end.code and not given and extra.get("args") is None:
                 leave(end.code if isinstance(end.code, int) else 1)
             raise
 

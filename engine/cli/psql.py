@@ -13,13 +13,21 @@ from engine.embedded import program
 from engine.targets import server
 
 
+class Query(click.types.StringParamType):
+    """The text of a query; a variable holds one, whatever blanks are in it."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Return the whole text as one value."""
+        return [rv]
+
+
 @click.command("psql", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
 @options.to
-@options.flag("--command", "-c", "query", metavar="SQL", help="Run one query and end.")
+@options.flag("--command", "-c", "queries", type=Query(), multiple=True, metavar="SQL", help="Run a query and end.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(to: str | None, query: str | None, arguments: tuple[str, ...]) -> None:
+def command(to: str | None, queries: tuple[str, ...], arguments: tuple[str, ...]) -> None:
     """Open psql on the target's database, the embedded one included; more ARGUMENTS are psql's own."""
     with ending(), server(options.place(to), options.environment()) as url:
-        asked = ["-c", query] if query else []
+        asked = [word for query in queries for word in ("-c", query)]
         done = subprocess.run([program("psql"), "-X", *([url] if url else []), *asked, *arguments], check=False)  # noqa: S603 - psql, with the user's own arguments
     sys.exit(done.returncode)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from contextlib import nullcontext
+import shlex
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ import click
 from engine import catalog
 from engine.cli import options
 from engine.cli.progress import watching
-from engine.cli.run import again, ending, fail
+from engine.cli.run import again, ending, fail, without_password
 from engine.errors import VerifyFailed
 from engine.month import Month
 from engine.proof import source_of
@@ -21,6 +22,8 @@ from engine.verify import Findings, shown, verify
 
 if TYPE_CHECKING:
     from engine.contract import Dataset
+    from engine.settings import Settings
+    from engine.watch import Watch
 
 
 @click.command("verify")
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 @options.flag("--against-source", is_flag=True, help="Read the published file too and compare row by row.")
 @options.published
 @options.output
-def command(dataset: str, month: str, output: str, *, quiet: bool, against_source: bool, **flags: Any) -> None:  # noqa: ANN401 - as declared above
+def command(dataset: str, month: str, output: str, *, quiet: bool, **flags: Any) -> None:  # noqa: ANN401 - as declared above
     """Prove that a month in the target is what was published.
 
     Reads the month back, computes every id anew from the stored values and compares with the ledger; with
@@ -40,22 +43,42 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, against_sourc
     with ending(f"{dataset} {month}", failed):
         environment = options.environment()
         found, which = catalog.find(dataset, environment.datasets), Month.parse(month)
-        place = options.place(flags["to"], flags["schema"], flags["table"])
-        watch = watching(quiet=quiet)
-        with open_target(place, found, environment) as target:
-            opened = (
-                source_of(found, which, target, environment.spool, watch, **flags) if against_source else nullcontext()
-            )
-            with opened as source:
-                findings = verify(found, which, target, spool=environment.spool, watch=watch, source=source)
-        watch.end()
-        error = None if findings.agree else _error(found, which, findings)
+        load = _load_command(dataset, month, flags)
+        try:
+            findings = _findings(found, which, environment, watching(quiet=quiet), flags)
+        except VerifyFailed as nothing:
+            nothing.next_step = load
+            raise
+        error = None if findings.agree else _error(found, which, findings, load)
         if output == "json":
             click.echo(_json(found.name, month, findings, str(error) if error else ""))
         else:
             click.echo(_text(found, which, findings))
         if error:
             fail(error)
+
+
+def _findings(dataset: Dataset, month: Month, environment: Settings, watch: Watch, flags: dict[str, Any]) -> Findings:
+    place = options.place(flags["to"], flags["schema"], flags["table"])
+    try:
+        with open_target(place, dataset, environment) as target, ExitStack() as stack:
+            source = None
+            if flags["against_source"]:
+                source = stack.enter_context(source_of(dataset, month, target, environment.spool, watch, **flags))
+            return verify(dataset, month, target, spool=environment.spool, watch=watch, source=source)
+    finally:
+        watch.end()
+
+
+def _load_command(dataset: str, month: str, flags: dict[str, Any]) -> str:
+    """Return the command that loads this month into the same target."""
+    where = {
+        "--to": flags["to"],
+        "--schema": "" if flags["schema"] == "public" else flags["schema"],
+        "--table": flags["table"],
+    }
+    words = [word for flag, value in where.items() if value for word in (flag, without_password(value))]
+    return shlex.join(["engine", "ingest", dataset, month, *words])
 
 
 def _text(dataset: Dataset, month: Month, findings: Findings) -> str:
@@ -74,7 +97,7 @@ def _json(dataset: str, month: str, findings: Findings, error: str) -> str:
     return json.dumps(data, indent=2, default=str)
 
 
-def _error(dataset: Dataset, month: Month, findings: Findings) -> VerifyFailed:
+def _error(dataset: Dataset, month: Month, findings: Findings, load: str) -> VerifyFailed:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in findings.counts.items())
     return VerifyFailed(
         f"{dataset.name} {month} is not what was loaded",
@@ -84,6 +107,7 @@ def _error(dataset: Dataset, month: Month, findings: Findings) -> VerifyFailed:
             "differ": kinds or "no row by itself: rows are missing or too many",
         },
         state="nothing was changed",
-        next_step=f"{again()} --against-source shows which rows\n"
-        f"engine ingest {dataset.name} {month} --force, with the same --to, loads the month anew",
+        next_step=f"{load} --force"
+        if findings.against_source
+        else f"{again()} --against-source shows which rows\n{load} --force loads the month anew",
     )

@@ -206,6 +206,7 @@ def test_30_nothing_to_verify(engine: Engine) -> None:
     found = engine.run("verify", "yellow", "2019-01", "--to", "out")
     assert found.code == 30
     assert "the ledger knows no loaded month" in found.err
+    assert "next      engine ingest yellow 2019-01 --to out" in found.err
     assert not list(engine.folder.iterdir())
 
 

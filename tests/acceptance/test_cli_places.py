@@ -118,6 +118,7 @@ def test_psql_reaches_the_embedded_server(resident: Engine) -> None:
     count = resident.run("psql", "-At", "-c", "SELECT count(*) FROM yellow_tripdata")
     assert (count.code, count.out) == (0, "2000\n")
     assert resident.run("psql", "-At", ENGINE_COMMAND="SELECT 7").out == "7\n"
+    assert resident.run("psql", "-At", "-c", "SELECT 1", "-c", "SELECT 2").out == "1\n2\n"
     assert resident.run("psql", "-v", "ON_ERROR_STOP=1", "-c", "SELECT nothing").code == 1
 
 
