@@ -30,7 +30,7 @@ class LazyGroup(click.Group):
     """A group whose commands are imported when they are run, not when they are listed."""
 
     def main(self, *given: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's own
-        """Run; without arguments this process is the command, and a failure ends it at once (`engine.cli.run.leave`)."""
+        """Run; where this process is the command, a failure ends it at once (`engine.cli.run.leave`)."""
         try:
             return super().main(*given, **extra)
         except SystemExit as end:
