@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import click
 
@@ -127,6 +128,6 @@ def _text(receipt: Receipt, *, dry_run: bool) -> str:
         size = f"{receipt.source.bytes:,} bytes" if receipt.source.bytes else "size unknown"
         return (
             f"{receipt.dataset} {receipt.month}  would be loaded\n"
-            f"  target      {receipt.target}\n  source      {receipt.source.url}, {size}"
+            f"  target      {unquote(receipt.target)}\n  source      {receipt.source.url}, {size}"
         )
     return receipt_text(receipt)

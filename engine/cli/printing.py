@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from engine.receipt import State
 
@@ -10,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from engine.receipt import Receipt
+
+_WIDTH = 100
+_KEPT = "\N{NO-BREAK SPACE}"
 
 
 def receipt_text(receipt: Receipt) -> str:
@@ -25,16 +30,24 @@ def receipt_text(receipt: Receipt) -> str:
         lines.append(f"  {'rows':<11} {rows.lines:,} lines = {' + '.join(parts)}")
         noted = [f"{counts.strays:,} outside the month"] if counts.strays else []
         noted += [f"{counts.rounded:,} amounts rounded to the cent"] if counts.rounded else []
-        noted += [f"nulls: {', '.join(f'{k} {v:,}' for k, v in counts.nulls.items())}"] if counts.nulls else []
         lines += [f"  {'noted':<11} {'; '.join(noted)}"] if noted else []
+        lines += _wrapped("nulls", [f"{name} {count:,}" for name, count in sorted(counts.nulls.items())])
         lines.append(f"  {'ids':<11} {receipt.identity}, checksum {receipt.id_checksum}")
     if receipt.state is State.LOADED and seconds:
         lines.append(f"  {'speed':<11} {rows.lines / seconds:,.0f} rows/s{_megabytes(source.bytes, seconds)}")
     return "\n".join(lines)
 
 
+def _wrapped(label: str, parts: list[str]) -> list[str]:
+    first, other = f"  {label:<11} ", " " * 14
+    whole = ", ".join(part.replace(" ", _KEPT) for part in parts)  # a name and its number stay on one line
+    lines = textwrap.wrap(whole, _WIDTH, initial_indent=first, subsequent_indent=other)
+    return [line.replace(_KEPT, " ") for line in lines]
+
+
 def _facts(receipt: Receipt) -> Iterator[tuple[str, str]]:
-    yield "target", receipt.target
+    # Percent signs for the slashes of a socket's folder serve machines; libpq understands both.
+    yield "target", unquote(receipt.target)
     yield "source", receipt.source.url
     yield "load id", receipt.load_id
 
