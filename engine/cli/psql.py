@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -29,5 +30,10 @@ def command(to: str | None, queries: tuple[str, ...], arguments: tuple[str, ...]
     """Open psql on the target's database, the embedded one included; more ARGUMENTS are psql's own."""
     with ending(), server(options.place(to), options.environment()) as url:
         asked = [word for query in queries for word in ("-c", query)]
-        done = subprocess.run([program("psql"), "-X", *([url] if url else []), *asked, *arguments], check=False)  # noqa: S603 - psql, with the user's own arguments
+        # Ctrl-C is psql's: it cancels a query and not the session. A handler, unlike "ignore", is not handed down.
+        previous = signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            done = subprocess.run([program("psql"), "-X", *([url] if url else []), *asked, *arguments], check=False)  # noqa: S603 - psql, with the user's own arguments
+        finally:
+            signal.signal(signal.SIGINT, previous)
     sys.exit(done.returncode)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import duckdb
 import psycopg
 import pytest
 
+from tests.command_line import COMMAND
 from tests.faulty_http import Fault, Published, faulty_server
 
 if TYPE_CHECKING:
@@ -120,6 +125,26 @@ def test_psql_reaches_the_embedded_server(resident: Engine) -> None:
     assert resident.run("psql", "-At", ENGINE_COMMAND="SELECT 7").out == "7\n"
     assert resident.run("psql", "-At", "-c", "SELECT 1", "-c", "SELECT 2").out == "1\n2\n"
     assert resident.run("psql", "-v", "ON_ERROR_STOP=1", "-c", "SELECT nothing").code == 1
+
+
+def test_ctrl_c_in_psql_cancels_the_query(resident: Engine) -> None:
+    """Ctrl-C goes to psql, as in a session of its own: the query ends with PostgreSQL's word, not the engine's."""
+    process = subprocess.Popen(  # noqa: S603 - the command under test
+        [*COMMAND, "psql", "-c", "\\echo ready", "-c", "SELECT pg_sleep(60)"],
+        cwd=resident.folder,
+        env=resident.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.3)  # the query, too, has begun
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert "canceling statement due to user request" in err
+    assert process.returncode == 1
 
 
 def test_embedded_month_is_verified_and_listed(resident: Engine, months: Path) -> None:
