@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 def publish(work: Path, final: Path) -> None:
     """Move a finished file to its place so that it survives a crash of the machine, whole.
 
-    POSIX `rename` replaces atomically; both the file and its folder are flushed, since either alone may be lost.
+    POSIX `rename` replaces atomically; both the file and its folder are flushed, since either alone may be lost. So is
+    every folder that gets a new one.
     """
+    missing = [folder for folder in final.parents if not folder.exists()]
     final.parent.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        _flush(folder.parent)
     _flush(work)
     work.replace(final)
     _flush(final.parent)

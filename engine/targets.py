@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from engine.errors import TableMismatch, TargetUnreachable, UsageError
+from engine.receipt import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,8 +100,18 @@ def receipts(place: Place, settings: Settings, dataset: str | None) -> list[Rece
     """Return what the target's ledger says of each month, of one dataset or of all."""
     if _scheme(place, settings) == "folder":
         from engine.ledger import FolderLedger  # noqa: PLC0415
+        from engine.sinks.parquet.work import published  # noqa: PLC0415
 
-        return FolderLedger(_folder(place), dataset=dataset or "", embedded=lambda _: None).receipts(dataset)
+        with _written():
+            ledger = FolderLedger(_folder(place), dataset=dataset or "", embedded=lambda _: None)
+            known = {(r.dataset, r.month): r for r in ledger.receipts(dataset)}
+            for receipt in published(_folder(place)):  # the ledger is an index of these
+                recorded = known.get(key := (receipt.dataset, receipt.month))
+                if dataset in (None, receipt.dataset) and (
+                    recorded is None or (recorded.load_id, recorded.state) != (receipt.load_id, State.LOADED)
+                ):
+                    known[key] = receipt
+        return [known[key] for key in sorted(known)]
     from engine.ledger import PostgresLedger  # noqa: PLC0415
 
     with _reached(), server(place, settings) as url, _connected(url) as connection:
@@ -179,7 +190,7 @@ def _written() -> Iterator[None]:
         raise TargetUnreachable(
             message,
             facts={"reason": str(error)},
-            state="nothing of this load is visible",
+            state="the month is as it was, or whole: `engine status` says which",
             next_step="see to its rights and its free space, then run the command again",
         ) from error
 

@@ -18,10 +18,13 @@ from engine.errors import BadInput, IdentityMismatch, ShrinkRefused, TableMismat
 from engine.identity import repeated
 from engine.month import Month
 from engine.receipt import State
-from tests.conformance.world import MONTH, TRIPS, World, lines, trips
+from engine.targets import receipts
+from tests.conformance.world import MONTH, TRIPS, FolderWorld, PostgresWorld, World, lines, trips
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from engine.receipt import Receipt
 
 
 def test_a_first_load_has_every_row_once(world: World) -> None:
@@ -313,7 +316,6 @@ def test_the_month_is_in_the_file_name_and_source_month(world: World) -> None:
 
 
 def _added(world: World) -> set[tuple[object, ...]]:
-    from tests.conformance.world import FolderWorld, PostgresWorld  # noqa: PLC0415 - only here
 
     if isinstance(world, PostgresWorld):
         return set(world.query("SELECT DISTINCT filename, source_month FROM trips_tripdata"))
@@ -373,3 +375,74 @@ def test_replacing_after_appending_is_no_repetition(world: World) -> None:
     receipt = world.load()
     assert (receipt.state, receipt.rows.total) == (State.LOADED, 100)
     world.assert_whole(list(range(5, 105)), receipt)
+
+
+def _evolving(world: World, header: str, data: list[str]) -> None:
+    world.dataset = trips(world.folder, TRIPS.replace("[policy]", '[policy]\nunknown = "evolve"'))
+    world.write([]).write_text("\n".join([header, *data]) + "\n")
+
+
+def test_carried_columns_survive(world: World) -> None:
+    """A column that the contract does not know is carried, is part of the ids, and survives an append without it."""
+    _evolving(world, "id,at,fare,note,colour", [f"{line},c{n}" for n, line in enumerate(lines(*range(20)))])
+    receipt = world.load()
+    world.assert_whole(list(range(20)), receipt)
+    assert world.verified(against_source=True).agree
+    _evolving(world, "id,at,fare,note", lines(*range(30, 40)))
+    receipt = world.load(mode="append")
+    assert receipt.rows.loaded == 10
+    world.assert_whole([*range(20), *range(30, 40)], receipt)
+    assert _colours(world) == Counter([*(f"c{n}" for n in range(20)), *[None] * 10])
+
+
+def _colours(world: World) -> Counter[str | None]:
+    if isinstance(world, PostgresWorld):
+        rows = world.query("SELECT colour FROM trips_tripdata")
+    else:
+        assert isinstance(world, FolderWorld)
+        rows = pl.read_parquet(world.data(), columns=["colour"]).rows()
+    return Counter(row[0] for row in rows)
+
+
+def test_what_is_published_is_never_recorded_as_failed(world: World) -> None:
+    """A load that was stopped after its publication, and then says that it failed, stays what readers see: loaded."""
+    world.write(lines(*range(20)))
+    receipt = world.load()
+    with world.opened() as target:
+        target.ledger.put(receipt.with_(state=State.FAILED, error="stopped"))
+        current = target.ledger.current(MONTH)
+    assert current is not None
+    assert (current.load_id, current.state) == (receipt.load_id, State.LOADED)
+    assert world.states() == {receipt.load_id: "loaded"}
+    assert world.load().state is State.UNCHANGED
+
+
+def test_status_says_what_is_there(world: World) -> None:
+    """The list of months shows the loaded one, also after a failure; in a folder also without a ledger."""
+    world.write(lines(*range(20)))
+    first = world.load()
+    world.write(lines(*range(3)))
+    assert world.run().error is not None
+    _assert_listed(world, first)
+    if isinstance(world, FolderWorld):
+        world.lose_ledger()
+        _assert_listed(world, first)
+
+
+def _assert_listed(world: World, loaded: Receipt) -> None:
+    (listed,) = receipts(world.place, world.settings, None)
+    assert (listed.load_id, listed.state, listed.rows) == (loaded.load_id, State.LOADED, loaded.rows)
+
+
+def test_a_data_file_that_cannot_be_read(world: World) -> None:
+    """A month's file that something else has spoilt is reported with its path and left alone."""
+    if not isinstance(world, FolderWorld):
+        pytest.skip("a database sees to its files itself")
+    world.write(lines(*range(20)))
+    world.load()
+    world.data().write_bytes(world.data().read_bytes()[:-9])
+    world.write(lines(*range(21)))
+    error = world.run().error
+    assert error is not None
+    assert error.exit_code == 13
+    assert str(world.data()) in str(error)

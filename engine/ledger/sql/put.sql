@@ -1,4 +1,4 @@
-INSERT INTO {loads} (
+INSERT INTO {loads} AS known (
     load_id, dataset, table_name, source_month, state, mode, started_at, finished_at, lines, loaded, present,
     quarantined, id_checksum, source_url, source_bytes, source_sha256, source_etag, identity, contract, engine_version,
     error, receipt
@@ -21,3 +21,5 @@ ON CONFLICT (load_id) DO UPDATE SET
     source_etag = excluded.source_etag,
     error = excluded.error,
     receipt = excluded.receipt
+-- what was stopped after its publication stays loaded
+WHERE known.state = 'loading' OR excluded.state <> 'failed'

@@ -20,7 +20,7 @@ from engine.errors import Busy, IdentityMismatch, TargetUnreachable
 from engine.receipt import Receipt
 from engine.sinks.parquet.layout import Layout
 from engine.sinks.parquet.unique import file_ids
-from engine.sinks.parquet.work import RECEIPT, ParquetWork, forget_rejects
+from engine.sinks.parquet.work import RECEIPT, ParquetWork, footer, forget_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -98,7 +98,7 @@ class ParquetSink:
     def stored(self, month: Month) -> int | None:
         """Return how many rows the month's file has; None: there is none."""
         path = self._layout.data(month)
-        return pq.read_metadata(path).num_rows if path.exists() else None
+        return footer(path).num_rows if path.exists() else None
 
     def embedded(self, month: Month) -> Receipt | None:
         """Return the receipt in the month's file.
@@ -110,7 +110,7 @@ class ParquetSink:
         path = self._layout.data(month)
         if not path.exists():
             return None
-        text = (pq.read_metadata(path).metadata or {}).get(RECEIPT.encode())
+        text = (footer(path).metadata or {}).get(RECEIPT.encode())
         if text is None:
             return None
         receipt = Receipt.from_json(text.decode())

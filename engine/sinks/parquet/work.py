@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine import files
-from engine.contract import FILENAME, ID, SOURCE_MONTH
-from engine.errors import BadInput
+from engine.contract import FILENAME, ID, RESERVED, SOURCE_MONTH, carried
+from engine.errors import BadInput, TableMismatch
 from engine.identity import Checksum
 from engine.identity.arrays import id_bytes
 from engine.load import Outcome
+from engine.receipt import Receipt
 from engine.sinks.parquet.unique import absent, fixed, key_parts, numbered, rows_of
 from engine.sinks.parquet.writer import Writer, file_schema
 from engine.spill import KeySpill
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from engine.contract import Column
     from engine.load import Load, Note, Rejects, Settle
     from engine.month import Month
-    from engine.receipt import Receipt
     from engine.sinks.parquet.layout import Layout
 
 # Entries of a data file's footer.
@@ -45,9 +47,10 @@ class ParquetWork:
         self._layout = layout
         self._load = load
         layout.work.mkdir(parents=True, exist_ok=True)
-        known = {c.name for c in load.dataset.contract.columns}
-        self._columns = (*load.dataset.contract.columns, *(c for c in load.columns if c.name not in known))
-        self._schema = file_schema(self._columns)
+        columns = {c.name: c for c in (*load.dataset.contract.columns, *load.columns)}
+        if load.mode == "append":  # rows that are there keep what they carry
+            columns |= {c.name: c for c in _carried(layout.data(load.month)) if c.name not in columns}
+        self._schema = file_schema(tuple(columns.values()))
         self._checksum = Checksum()
         self._files = 0
         self._writer = self._next_writer()
@@ -80,9 +83,10 @@ class ParquetWork:
         self._check(outcome.total)
         self._write_rejects(rejects)
         files.publish(self._writer.path, final)
-        # The record comes last: without it the next run looks for what else is to be done.
-        forget_rejects(self._layout, self._load.month)
-        note(receipt)
+        # The month is published, whatever happens now. The record comes last: the next run mends what lacks it.
+        with suppress(OSError):
+            forget_rejects(self._layout, self._load.month)
+            note(receipt)
         return receipt
 
     def discard(self) -> None:
@@ -139,7 +143,7 @@ class ParquetWork:
 
     def _append_to(self, final: Path) -> Outcome:
         """Write the month's rows and those of this load that it lacks."""
-        sent, there = self.rows, pq.read_metadata(final).num_rows
+        sent, there = self.rows, footer(final).num_rows
         old = self._conformed(final)
         self._rewrite(lambda done: chain(old, absent(done, final)))
         loaded = self.rows - there
@@ -172,9 +176,43 @@ class ParquetWork:
             raise BadInput(message, facts={"file": str(self._writer.path)})
 
 
+def footer(data: Path) -> Any:  # noqa: ANN401 - pyarrow publishes no types
+    """Return the footer of a data file.
+
+    Raises:
+        TableMismatch: It is no Parquet file any more.
+
+    """
+    try:
+        return pq.read_metadata(data)
+    except pa.ArrowInvalid as error:
+        message = "the month's file cannot be read: something else has changed it"
+        raise TableMismatch(
+            message,
+            facts={"file": str(data), "reason": str(error)},
+            state="nothing was changed",
+            next_step="restore that file, or remove it and load the month again",
+        ) from error
+
+
+def published(root: Path) -> Iterator[Receipt]:
+    """Yield the receipts in the data files of all datasets."""
+    for path in sorted(root.glob("[!_]*/month=*/data.parquet")):
+        if (text := (footer(path).metadata or {}).get(RECEIPT.encode())) is not None:
+            yield Receipt.from_json(text.decode())
+
+
+def _carried(data: Path) -> list[Column]:
+    """Return the text columns of a data file that the engine does not add; a caller knows which are the contract's."""
+    if not data.exists():
+        return []
+    fields = footer(data).schema.to_arrow_schema()
+    return [carried(f.name) for f in fields if pa.types.is_string(f.type) and f.name not in RESERVED]
+
+
 def kept_rejects(data: Path) -> list[str]:
     """Return the load ids whose quarantined lines belong to a data file."""
-    text = (pq.read_metadata(data).metadata or {}).get(REJECTS.encode(), b"") if data.exists() else b""
+    text = (footer(data).metadata or {}).get(REJECTS.encode(), b"") if data.exists() else b""
     return [load_id for load_id in text.decode().split(",") if load_id]
 
 
