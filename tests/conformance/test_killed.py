@@ -17,12 +17,8 @@ BAD = "x,2019-01-01 10:00:00,1.00,n"
 MOST_STEPS = 120
 
 
-@pytest.fixture
-def world(world: World) -> World:
-    """Leave out the second server: what is killed here is the client."""
-    if isinstance(world, PostgresWorld) and "127.0.0.1" in world.url:
-        pytest.skip("the embedded server stands for both")
-    return world
+# What is killed here is the client; one server stands for both.
+pytestmark = pytest.mark.parametrize("world", ["postgres", "folder"], indirect=True)
 
 
 def _numbers(rows: list[tuple[object, ...]] | None) -> Counter[object] | None:

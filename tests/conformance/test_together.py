@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROUNDS = 3
+ROWS = 150_000
+# What is tried here are clients; one server stands for both.
+pytestmark = pytest.mark.parametrize("world", ["postgres", "folder"], indirect=True)
 
 
 def test_two_engines_on_one_month(world: World) -> None:
@@ -88,9 +91,6 @@ def test_a_signal_leaves_nothing(world: World, number: signal.Signals, code: int
     assert world.remains() == []
     assert not [path for path in world.settings.spool.rglob("*") if path.is_dir() or ".keys" in path.name]
     assert world.load().rows.total == ROWS
-
-
-ROWS = 150_000
 
 
 def _large(world: World) -> Path:
