@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,6 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from click.testing import CliRunner
+
+from engine.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "engine"]
@@ -67,3 +72,12 @@ class Engine:
         process = self.start(*words, **more)
         out, err = process.communicate(timeout=120)
         return Ended(code=process.returncode, out=out, err=err)
+
+    def call(self, *words: object) -> Ended:
+        """Run a command in this process, which saves half a second of imports: where only words and codes matter."""
+        hidden = {name: None for name in os.environ if name.startswith(_OURS)}
+        with contextlib.chdir(self.folder):
+            found = CliRunner().invoke(
+                main, [*map(str, words)], env={**hidden, "ENGINE_HOME": str(self.home)}, prog_name="engine"
+            )
+        return Ended(code=found.exit_code, out=found.stdout, err=found.stderr)

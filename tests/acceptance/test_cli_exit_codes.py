@@ -63,7 +63,7 @@ def test_1_what_nobody_foresaw_is_named_with_a_traceback(engine: Engine, tmp_pat
 )
 def test_2_usage(engine: Engine, words: tuple[str, ...], said: str) -> None:
     """A command that makes no sense ends with 2, says why on stderr, and makes nothing."""
-    found = engine.run(*words)
+    found = engine.call(*words)
     assert found.code == 2
     assert said in found.err
     assert found.out == ""
@@ -86,7 +86,7 @@ def test_10_not_published(engine: Engine, months: Path) -> None:
         (b"{header}\r\n", "the file has a header and no data"),
         (b"<!DOCTYPE html>\n<html><body>Not Found</body></html>\n", "it is a web page or XML"),
         (b"PK\x03\x04" + bytes(200), "it is a zip archive"),
-        (b"\x1f\x8b\x08\x00" + bytes(40), "gzip"),
+        (b"\x1f\x8b\x08\x00" + bytes(40), "the compressed file is damaged"),
     ],
     ids=["empty", "header alone", "web page", "zip", "broken gzip"],
 )
@@ -94,7 +94,7 @@ def test_11_no_csv(engine: Engine, text: str, content: bytes, said: str) -> None
     """What is no CSV with rows ends with 11, says what it is, and leaves no trace in the target."""
     file = engine.folder / "yellow_tripdata_2019-01.csv"
     file.write_bytes(content.replace(b"{header}", text.splitlines()[0].encode()))
-    found = engine.run(*YELLOW, "--from", file, "--to", "out")
+    found = engine.call(*YELLOW, "--from", file, "--to", "out")
     assert found.code == 11, found.err
     assert said in found.err
     assert not list((engine.folder / "out").rglob("*.parquet"))
@@ -113,22 +113,22 @@ def test_11_torn(engine: Engine, text: str) -> None:
 def test_11_shrink(engine: Engine, months: Path) -> None:
     """Far fewer rows do not replace a loaded month unless that is asked for."""
     write_sample("yellow", Month(2019, 1), rows=100, folder=engine.folder / "small", seed=5)
-    assert engine.run(*YELLOW, "--from", months, "--to", "out").code == 0
-    refused = engine.run(*YELLOW, "--from", "small", "--to", "out")
+    assert engine.call(*YELLOW, "--from", months, "--to", "out").code == 0
+    refused = engine.call(*YELLOW, "--from", "small", "--to", "out")
     assert refused.code == 11
     assert "--allow-shrink" in refused.err
-    assert engine.run("verify", "yellow", "2019-01", "--to", "out").code == 0
-    assert engine.run(*YELLOW, "--from", "small", "--to", "out", "--allow-shrink").code == 0
+    assert engine.call("verify", "yellow", "2019-01", "--to", "out").code == 0
+    assert engine.call(*YELLOW, "--from", "small", "--to", "out", "--allow-shrink").code == 0
 
 
 def test_12_too_many_rejects(engine: Engine) -> None:
     """More bad rows than allowed end with 12 and the first of them; allowing them loads the rest."""
     write_sample("yellow", Month(2019, 1), rows=1_000, folder=engine.folder, seed=2, rejects=0.05)
-    refused = engine.run(*YELLOW, "--from", ".", "--to", "out")
+    refused = engine.call(*YELLOW, "--from", ".", "--to", "out")
     assert refused.code == 12
     assert "TooManyRejects: yellow 2019-01" in refused.err
     assert "allowed   0.1 %" in refused.err
-    allowed = engine.run(*YELLOW, "--from", ".", "--to", "out", "--max-rejects", "0.2", "--output", "json")
+    allowed = engine.call(*YELLOW, "--from", ".", "--to", "out", "--max-rejects", "0.2", "--output", "json")
     assert allowed.code == 0
     rows = allowed.object["rows"]
     assert rows["quarantined"] > 0

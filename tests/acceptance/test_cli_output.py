@@ -64,9 +64,9 @@ def _flags() -> list[tuple[str, click.Option]]:
 
 def test_receipt_keys_are_those_that_are_documented(engine: Engine, months: Path) -> None:
     """A receipt has exactly the pinned keys, loaded or failed, and the document lists each of them."""
-    loaded = engine.run("ingest", "yellow", "2019-01", "--from", months, "--to", "out", "--output", "json").object
-    missing = engine.run("ingest", "yellow", "2019-02", "--from", months, "--to", "out", "--output", "json").object
-    unknown = engine.run("ingest", "blue", "2019-02", "--output", "json").object
+    loaded = engine.call("ingest", "yellow", "2019-01", "--from", months, "--to", "out", "--output", "json").object
+    missing = engine.call("ingest", "yellow", "2019-02", "--from", months, "--to", "out", "--output", "json").object
+    unknown = engine.call("ingest", "blue", "2019-02", "--output", "json").object
     assert _keys(loaded) == _keys(missing) == _keys(unknown) == RECEIPT
     assert next(iter(loaded)) == "schema_version"
     assert _documented("### The receipt") == RECEIPT
@@ -76,9 +76,9 @@ def test_receipt_keys_are_those_that_are_documented(engine: Engine, months: Path
 
 def test_verify_keys_are_those_that_are_documented(engine: Engine, months: Path) -> None:
     """What verify prints has exactly the documented keys, with and without a month to verify."""
-    assert engine.run("ingest", "yellow", "2019-01", "--from", months, "--to", "out").code == 0
-    found = engine.run("verify", "yellow", "2019-01", "--to", "out", "--output", "json").object
-    nothing = engine.run("verify", "yellow", "2019-02", "--to", "out", "--output", "json").object
+    assert engine.call("ingest", "yellow", "2019-01", "--from", months, "--to", "out").code == 0
+    found = engine.call("verify", "yellow", "2019-01", "--to", "out", "--output", "json").object
+    nothing = engine.call("verify", "yellow", "2019-02", "--to", "out", "--output", "json").object
     assert set(found) == set(nothing) == FINDINGS == _documented("### What verify found")
     assert (found["state"], nothing["state"]) == ("verified", "failed")
 
@@ -97,7 +97,7 @@ def test_verify_keys_are_those_that_are_documented(engine: Engine, months: Path)
 )
 def test_json_also_where_it_fails(engine: Engine, words: tuple[str, ...]) -> None:
     """A failed command prints one JSON object with the message in it, and the message on stderr."""
-    found = engine.run(*words, "--output", "json")
+    found = engine.call(*words, "--output", "json")
     assert found.code not in (0, 1)
     errors = [found.object["error"], *(receipt["error"] for receipt in found.object.get("receipts", ()))]
     first = max(errors, key=len).splitlines()[0]
@@ -185,9 +185,9 @@ def test_help_needs_no_engine_room(words: list[str]) -> None:
 
 def test_help_of_every_command(engine: Engine) -> None:
     """Every command that is listed exists and explains itself."""
-    listed = engine.run("--help").out
+    listed = engine.call("--help").out
     for name in COMMANDS:
-        found = engine.run(name, "--help")
+        found = engine.call(name, "--help")
         assert found.code == 0
         assert f"Usage: engine {name}" in found.out
         assert f"\n  {name} " in listed
@@ -195,18 +195,18 @@ def test_help_of_every_command(engine: Engine) -> None:
 
 def test_status_as_text_and_json(engine: Engine, months: Path) -> None:
     """Status lists each month once, in both forms, and an empty target says so."""
-    assert engine.run("status", "--to", "out").out == "nothing is loaded here yet\n"
-    assert engine.run("status", "--to", "out", "--output", "json").object == {"receipts": [], "error": ""}
-    engine.run("backfill", "yellow", "2019-01", "2019-03", "--from", months, "--to", "out")
-    head, *lines = engine.run("status", "--to", "out").out.splitlines()
+    assert engine.call("status", "--to", "out").out == "nothing is loaded here yet\n"
+    assert engine.call("status", "--to", "out", "--output", "json").object == {"receipts": [], "error": ""}
+    engine.call("backfill", "yellow", "2019-01", "2019-03", "--from", months, "--to", "out")
+    head, *lines = engine.call("status", "--to", "out").out.splitlines()
     assert head.split()[:5] == ["dataset", "month", "state", "rows", "quarantined"]
     assert [line.split()[:4] for line in lines] == [
         ["yellow", "2019-01", "loaded", "2,000"],
         ["yellow", "2019-03", "loaded", "2,000"],
     ]
-    receipts = engine.run("status", "--to", "out", "--output", "json").object["receipts"]
+    receipts = engine.call("status", "--to", "out", "--output", "json").object["receipts"]
     assert [_keys(receipt) for receipt in receipts] == [RECEIPT, RECEIPT]
-    assert engine.run("status", "green", "--to", "out").out == "nothing is loaded here yet\n"
+    assert engine.call("status", "green", "--to", "out").out == "nothing is loaded here yet\n"
 
 
 def test_backfill_goes_on_after_a_month_that_fails(engine: Engine, months: Path) -> None:
@@ -215,13 +215,13 @@ def test_backfill_goes_on_after_a_month_that_fails(engine: Engine, months: Path)
         (engine.folder / path.name).write_bytes(path.read_bytes())
     (engine.folder / "yellow_tripdata_2019-04.csv").write_text("<html></html>\n")
     words = ("backfill", "yellow", "2019-01", "2019-04", "--from", ".", "--to", "out")
-    found = engine.run(*words, "--output", "json")
+    found = engine.call(*words, "--output", "json")
     assert found.code == 11
     states = [receipt["state"] for receipt in found.object["receipts"]]
     assert states == ["loaded", "not_published", "loaded", "failed"]
     assert "engine: 2 of 4 months: 2019-02 not_published, 2019-04 failed" in found.err
     (engine.folder / "yellow_tripdata_2019-04.csv").unlink()
-    again = engine.run(*words)
+    again = engine.call(*words)
     assert again.code == 10
     assert [line.split()[1] for line in again.out.splitlines()[1:]] == [
         "unchanged",
@@ -233,17 +233,17 @@ def test_backfill_goes_on_after_a_month_that_fails(engine: Engine, months: Path)
 
 def test_datasets_are_listed_and_shown(engine: Engine) -> None:
     """The list names table and columns of each dataset; one dataset prints its contract."""
-    listed = engine.run("datasets").out
+    listed = engine.call("datasets").out
     assert re.search(r"^green +green_tripdata +\d+ ", listed, flags=re.MULTILINE)
     assert re.search(r"^yellow +yellow_tripdata +\d+ ", listed, flags=re.MULTILINE)
-    shown = engine.run("datasets", "green")
+    shown = engine.call("datasets", "green")
     assert shown.out == (ROOT / "engine" / "datasets" / "green.toml").read_text()
 
 
 def test_ids_do_not_depend_on_the_target(engine: Engine, months: Path, database_url: str) -> None:
     """A folder and a database end with the same checksum of ids for the same file."""
     objects = [
-        engine.run("ingest", "yellow", "2019-01", "--from", months, "--to", to, "--output", "json").object
+        engine.call("ingest", "yellow", "2019-01", "--from", months, "--to", to, "--output", "json").object
         for to in ("out", database_url)
     ]
     assert len({json.dumps([each["id_checksum"], each["rows"], each["counts"]]) for each in objects}) == 1

@@ -71,7 +71,7 @@ def test_http_month_and_its_unchanged_second_time(engine: Engine, mirror: Faulty
 
 def test_http_404_is_not_published(engine: Engine, mirror: FaultyServer) -> None:
     """A 404 ends with 10 at once: it is an answer and needs no second try."""
-    found = engine.run("ingest", "yellow", "2019-02", "--from", mirror.url, "--to", "out")
+    found = engine.call("ingest", "yellow", "2019-02", "--from", mirror.url, "--to", "out")
     assert found.code == 10
     assert "NotPublished: yellow 2019-02" in found.err
     assert not (engine.folder / "out").exists()
@@ -90,12 +90,12 @@ def test_http_503_and_a_cut_connection_are_tried_again(engine: Engine, mirror: F
 
 def test_http_changed_bytes_replace_the_month(engine: Engine, mirror: FaultyServer, months: Path) -> None:
     """Another ETag with other bytes makes the month new; verify agrees with what is published now."""
-    assert engine.run(*YELLOW, "--from", mirror.url, "--to", "out").code == 0
+    assert engine.call(*YELLOW, "--from", mirror.url, "--to", "out").code == 0
     other = (months / "yellow_tripdata_2019-03.csv.gz").read_bytes()
     mirror.publish("/yellow_tripdata_2019-01.csv.gz", Published(content=other, etag='"two"'))
-    found = engine.run(*YELLOW, "--from", mirror.url, "--to", "out", "--output", "json")
+    found = engine.call(*YELLOW, "--from", mirror.url, "--to", "out", "--output", "json")
     assert (found.code, found.object["state"]) == (0, "loaded")
-    assert engine.run("verify", "yellow", "2019-01", "--to", "out", "--against-source").code == 0
+    assert engine.call("verify", "yellow", "2019-01", "--to", "out", "--against-source").code == 0
 
 
 @pytest.mark.parametrize("to", ["folder", "database", "embedded"])
@@ -114,8 +114,8 @@ def test_dry_run_changes_nothing(engine: Engine, months: Path, database_url: str
 
 def test_dry_run_of_a_loaded_month_says_so(engine: Engine, months: Path) -> None:
     """Where nothing would be done, a dry run says that."""
-    assert engine.run(*YELLOW, "--from", months, "--to", "out").code == 0
-    assert "unchanged" in engine.run(*YELLOW, "--from", months, "--to", "out", "--dry-run").out
+    assert engine.call(*YELLOW, "--from", months, "--to", "out").code == 0
+    assert "unchanged" in engine.call(*YELLOW, "--from", months, "--to", "out", "--dry-run").out
 
 
 def test_psql_reaches_the_embedded_server(resident: Engine) -> None:
@@ -188,7 +188,7 @@ def test_engine_home_that_cannot_be_used(engine: Engine, months: Path, tmp_path:
 def test_target_folder_that_is_a_file(engine: Engine, months: Path) -> None:
     """A target that cannot be a folder ends with 20 and what the operating system says."""
     (engine.folder / "out").touch()
-    found = engine.run(*YELLOW, "--from", months, "--to", "out")
+    found = engine.call(*YELLOW, "--from", months, "--to", "out")
     assert found.code == 20
     assert "the target folder cannot be read or written" in found.err
 
@@ -217,7 +217,7 @@ def test_own_dataset_by_path_and_by_folder(engine: Engine, database_url: str) ->
 def test_own_dataset_with_a_mistake(engine: Engine) -> None:
     """A mistake in a TOML file ends with 2 and names file and key."""
     (engine.folder / "bikes.toml").write_text(BIKES.replace('type = "text"', 'type = "varchar"'))
-    found = engine.run("ingest", "bikes.toml", "2024-05", "--from", ".", "--to", "out")
+    found = engine.call("ingest", "bikes.toml", "2024-05", "--from", ".", "--to", "out")
     assert found.code == 2
     assert "there is no type 'varchar'" in found.err
     assert "file      bikes.toml" in found.err
@@ -228,9 +228,9 @@ def test_schema_and_table_by_flag(engine: Engine, months: Path, database_url: st
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute('CREATE SCHEMA "Raw data"')
     place = ("--to", database_url, "--schema", "Raw data", "--table", "trips")
-    assert engine.run(*YELLOW, "--from", months, *place).code == 0
-    assert engine.run("verify", "yellow", "2019-01", *place).code == 0
-    listed = engine.run("status", "--to", database_url, "--schema", "Raw data").out
+    assert engine.call(*YELLOW, "--from", months, *place).code == 0
+    assert engine.call("verify", "yellow", "2019-01", *place).code == 0
+    listed = engine.call("status", "--to", database_url, "--schema", "Raw data").out
     assert "2,000" in listed
     with psycopg.connect(database_url) as connection:
         assert connection.execute('SELECT count(*) FROM "Raw data".trips').fetchone() == (2_000,)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import json
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
-
-from engine.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +33,7 @@ BACKFILLS = [("yellow", "2015-01", "2015-01"), ("yellow", "2019-01", "2019-06"),
 @pytest.mark.parametrize("kind", ["folder", "database"])
 def test_good_files_load_and_verify(engine: Engine, shared_data: Path, database_url: str, kind: str) -> None:
     """Each real month has as many rows as its file has lines, and agrees with the file row by row."""
-    to = str(engine.folder / "out") if kind == "folder" else database_url
+    to = "out" if kind == "folder" else database_url
     receipts = []
     for dataset, first, last in BACKFILLS:
         words = ("backfill", dataset, first, last, "--from", shared_data / dataset, "--to", to)
@@ -49,10 +45,9 @@ def test_good_files_load_and_verify(engine: Engine, shared_data: Path, database_
         lines = _data_lines(shared_data / dataset / name)
         rows = receipt["rows"]
         assert (rows["lines"], rows["loaded"], rows["quarantined"]) == (lines, lines, 0), name
-        asked = ["verify", dataset, month, "--to", to, "--against-source", "--output", "json"]
-        proof = CliRunner().invoke(main, asked, env={"ENGINE_HOME": str(engine.home)})
-        assert proof.exit_code == 0, proof.stderr
-        assert json.loads(proof.stdout)["rows"] == lines
+        proof = engine.call("verify", dataset, month, "--to", to, "--against-source", "--output", "json")
+        assert proof.code == 0, proof.err
+        assert proof.object["rows"] == lines
 
 
 @pytest.mark.parametrize(
@@ -76,7 +71,7 @@ def test_good_files_load_and_verify(engine: Engine, shared_data: Path, database_
 )
 def test_bad_files_fail(engine: Engine, shared_data: Path, name: str, month: str, code: int, said: list[str]) -> None:
     """A damaged file ends with its code, says where and what, and leaves no row."""
-    found = engine.run("ingest", "yellow", month, "--from", shared_data / "bad" / name, "--to", "out")
+    found = engine.call("ingest", "yellow", month, "--from", shared_data / "bad" / name, "--to", "out")
     assert found.code == code
     for words in said:
         assert words in found.err
@@ -86,8 +81,8 @@ def test_bad_files_fail(engine: Engine, shared_data: Path, name: str, month: str
 def test_a_bad_file_does_not_replace_a_good_month(engine: Engine, shared_data: Path, text: str) -> None:
     """After a torn file for a loaded month, the month is what it was."""
     good = shared_data / "yellow" / "yellow_tripdata_2019-01.csv.gz"
-    assert engine.run("ingest", "yellow", "2019-01", "--from", good, "--to", "out").code == 0
+    assert engine.call("ingest", "yellow", "2019-01", "--from", good, "--to", "out").code == 0
     (engine.folder / "torn.csv").write_text(text[:-30])
-    assert engine.run("ingest", "yellow", "2019-01", "--from", "torn.csv", "--to", "out").code == 11
-    proof = engine.run("verify", "yellow", "2019-01", "--to", "out", "--against-source", "--from", good)
+    assert engine.call("ingest", "yellow", "2019-01", "--from", "torn.csv", "--to", "out").code == 11
+    proof = engine.call("verify", "yellow", "2019-01", "--to", "out", "--against-source", "--from", good)
     assert proof.code == 0, proof.err
