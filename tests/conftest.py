@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import psycopg
+import hypothesis
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 _NUMBERS = itertools.count(1)
 _ADDRESS = ("host", "port", "user", "password", "dbname")
+
+# A first example may have to compile a kernel; no test is about time.
+hypothesis.settings.register_profile("engine", deadline=None)
+hypothesis.settings.load_profile("engine")
 
 
 @pytest.fixture(scope="session")

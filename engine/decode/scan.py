@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from engine.decode import careful, census, fast
+from engine.decode import careful, census, fast, plain
 from engine.decode.blocks import Block, Oversize, Reader, Stopped, Torn
 from engine.decode.quarantine import first
 from engine.errors import EngineError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from engine.decode.quarantine import Quarantine
     from engine.decode.report import Report
 
+# Months whose numbers are never plain (2014 has 8.9000000000000004) are not tried for ever.
+_PLAIN_TRIES = 8
 BLOCK_BYTES = 4 << 20
 
 
@@ -140,6 +142,7 @@ class _Decoder:
         self._report = report
         self._quarantine = quarantine
         self._line = 2
+        self._plain_tries = _PLAIN_TRIES
         self._nothing = pl.DataFrame(schema={c.name: fast.dtype(c.type) for c in layout.columns})
         self._end = b""
 
@@ -162,7 +165,7 @@ class _Decoder:
         self._end = data[-200:]
         parsed = None
         if counted.regular(len(self._layout.fields)) and (not counted.high or _is_utf8(data)):
-            parsed = fast.parse(data, self._layout, lines=counted.lines, strict=self._strict)
+            parsed = self._parsed(data, counted.lines)
         if parsed is not None:
             self._count(lines=counted.lines, rows=parsed.frame.height, blank=0, rejects=None)
             self._report.rounded += parsed.rounded
@@ -174,6 +177,14 @@ class _Decoder:
             frame = result.frame
         self._line += counted.lines
         return frame
+
+    def _parsed(self, data: bytes, lines: int) -> fast.Parsed | None:
+        """Parse a regular block the plainest way that it allows."""
+        if self._plain_tries:
+            if (frame := plain.parse(data, self._layout, lines=lines)) is not None:
+                return fast.Parsed(frame=frame, rounded=0)
+            self._plain_tries -= 1
+        return fast.parse(data, self._layout, lines=lines, strict=self._strict)
 
     def _count(self, *, lines: int, rows: int, blank: int, rejects: pl.DataFrame | None) -> None:
         """Add a block to the report: all its physical lines must have become something."""
