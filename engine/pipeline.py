@@ -15,7 +15,7 @@ import polars as pl
 
 from engine.contract import ID
 from engine.decode import Layout, Quarantine, Report, batches, scan
-from engine.errors import ShrinkRefused, TooManyRejects
+from engine.errors import EngineError, ShrinkRefused, TooManyRejects
 from engine.identity import Checksum, identify, repeated
 from engine.identity.arrays import id_bytes
 from engine.idset import halves
@@ -91,6 +91,9 @@ class Pipeline:
             self._observe(batch)
             yield batch
             self.watch.progress(self.report.bytes_read, self.report.rows)
+        if not self.report.complete:  # a signal that came inside a call of Polars ends the query without a word
+            message = "reading ended before the file did"
+            raise EngineError(message, next_step="run the command again")
         self._judge()
 
     def again(self) -> Pipeline:

@@ -37,21 +37,32 @@ def ending(subject: str = "", failed: Callable[[EngineError], str] | None = None
         asked.append(number)
         raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGTERM, stop)
+    def interrupted() -> EngineError:
+        error = Interrupted(asked[0] if asked else signal.SIGINT)
+        return error.within(subject=subject, state="nothing unpublished is left", next_step=again())
+
+    def unraisable(what: sys.UnraisableHookArgs) -> None:
+        if not asked:
+            sys.__unraisablehook__(what)
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     try:
         yield
     except EngineError as error:
-        _give_up(error.within(subject=subject, state="nothing was changed"), failed)
+        # Inside a call of a library a signal's exception may be lost, or end as another error.
+        known = interrupted() if asked else error.within(subject=subject, state="nothing was changed")
+        _give_up(known, failed)
     except KeyboardInterrupt:
-        interrupted = Interrupted(asked[0] if asked else signal.SIGINT)
-        interrupted.within(subject=subject, state="nothing unpublished is left", next_step=again())
-        _give_up(interrupted, failed)
+        _give_up(interrupted(), failed)
     except (click.ClickException, click.exceptions.Abort, click.exceptions.Exit):
         raise  # click's own words and codes
     except Exception as error:  # noqa: BLE001 - the last floor: whatever it is, its reader gets a whole message
-        _give_up(_unexpected(error).within(subject=subject), failed)
+        _give_up(interrupted() if asked else _unexpected(error).within(subject=subject), failed)
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        sys.unraisablehook = hook
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def fail(error: EngineError) -> NoReturn:
