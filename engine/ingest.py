@@ -216,9 +216,9 @@ class _Ingestion:
     def _write(self, fetched: Fetched, load: Load, pipeline: Pipeline) -> Receipt:
         """Bring the rows into the target and publish them."""
         work = self.target.sink.write(load, pipeline.batches())
-        self.clock.lap("load")
-        self.watch.step("publish")
         try:
+            self.clock.lap("load")
+            self.watch.step("publish")
             fetched.verify_unchanged()
             return work.publish(
                 lambda outcome: self._settled(pipeline, outcome), self.target.ledger.put, pipeline.quarantine.batches

@@ -160,22 +160,21 @@ class PostgresSink:
     def write(self, load: Load, batches: Iterable[pl.DataFrame]) -> PostgresWork:
         """Copy rows into a table of their own; see `engine.sinks.protocol`."""
         work = PostgresWork(main=self._main, load=load, lock_wait_seconds=self._lock_wait_seconds)
-        work.create(self._mark(load.month))
         checksum = Checksum()
         try:
+            work.create(self._mark(load.month))
             columns = stored_order(load.columns)
             copy = Copy(self._url, schema=self._main.schema, table=work.table, columns=columns)
             sent = copy.run(_summed(batches, checksum))
             work.finish(sent, checksum.hexdigest())
-        except psycopg.OperationalError as error:
-            message = "PostgreSQL ended the connection"
-            raise TargetUnreachable(
-                message, facts={"target": self.name, "reason": str(error).splitlines()[0]}
-            ) from error
-        except BaseException:
+        except BaseException as error:
             with suppress(psycopg.Error):  # what went wrong first is what matters; the next run clears remains
                 work.discard()
-            raise
+            if not isinstance(error, psycopg.OperationalError):
+                raise
+            message = "PostgreSQL could not go on"
+            facts = {"target": self.name, "reason": str(error).splitlines()[0]}
+            raise TargetUnreachable(message, facts=facts) from error
         return work
 
 
