@@ -1,7 +1,8 @@
-"""What both DuckDB contestants share: the month's types, the reader, and an MD5 over all columns.
+"""What the DuckDB contestants share: the month's types, the reader, and an MD5 over all columns.
 
-`typed` hashes values after they were parsed, so that the id does not depend on how a number was written: the same
-promise as the engine's. `text` hashes the fields as they stand, which is less work and promises less.
+`detected` is what one writes who lets DuckDB find the types (money becomes DOUBLE), and hashes these values. `typed`
+has every type written out, money as DECIMAL, so that the id does not depend on how a number was written: the same promise
+as the engine's. `text` hashes the fields as they stand, which is less work and promises less.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ TYPES = {
 
 
 def source(file: str, over: str) -> str:
-    """Return the call that reads a month, nothing left to guess."""
+    """Return the call that reads a month: types as DuckDB detects them, or nothing left to guess."""
+    if over == "detected":
+        return f"read_csv('{file}')"
     kinds = ", ".join(f"'{name}': '{kind if over == 'typed' else 'VARCHAR'}'" for name, kind in TYPES.items())
     return (
         f"read_csv('{file}', header = true, auto_detect = false, delim = ',', quote = '\"', "
@@ -45,6 +48,6 @@ def md5() -> str:
 
 def values(over: str) -> str:
     """Return the columns under their lower-case names, as typed values."""
-    if over == "typed":
+    if over in ("typed", "detected"):
         return ", ".join(f"{name} AS {name.lower()}" for name in TYPES)
     return ", ".join(f"{name}::{kind} AS {name.lower()}" for name, kind in TYPES.items())

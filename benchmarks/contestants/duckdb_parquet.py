@@ -1,6 +1,6 @@
 """DuckDB: gzip -> MD5 -> Parquet, zstd level 1, the id as 16 bytes, two more constant columns as the engine has them.
 
-Usage: python -m benchmarks.contestants.duckdb_parquet FILE MONTH TARGET typed|text
+Usage: python -m benchmarks.contestants.duckdb_parquet FILE MONTH TARGET detected|typed|text
 """
 
 from __future__ import annotations

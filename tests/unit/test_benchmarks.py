@@ -33,7 +33,7 @@ def test_a_small_run_measures_every_contestant_and_writes_its_results(tmp_path: 
     found = json.loads(out.read_text())
     assert found["machine"]["rows"] == ROWS
     assert {run["rows"] for runs in found["runs"]["parquet"].values() for run in runs} == {ROWS}
-    assert len(found["runs"]["parquet"]) == 4
+    assert len(found["runs"]["parquet"]) == 5
     assert all(figure["value"] > 0 for figure in found["figures"])
     assert "| Parquet: DuckDB / engine" in out.with_suffix(".md").read_text()
     assert out.with_suffix(".svg").read_text().startswith("<svg")
