@@ -1,8 +1,8 @@
 """What the DuckDB contestants share: the month's types, the reader, and an MD5 over all columns.
 
 `detected` is what one writes who lets DuckDB find the types (money becomes DOUBLE), and hashes these values. `typed`
-has every type written out, money as DECIMAL, so that the id does not depend on how a number was written: the same promise
-as the engine's. `text` hashes the fields as they stand, which is less work and promises less.
+has every type written out, money as DECIMAL, so that the id does not depend on how a number was written: the same
+promise as the engine's. `text` hashes the fields as they stand, which is less work and promises less.
 """
 
 from __future__ import annotations
