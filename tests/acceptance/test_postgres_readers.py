@@ -24,13 +24,13 @@ FEBRUARY = Month(2019, 2)
 
 
 @pytest.fixture
-def world(postgres_url: str, tmp_path: Path) -> PostgresWorld:
+def world(postgres_url: str, tmp_path: Path) -> Iterator[PostgresWorld]:
     """Give a schema with one loaded month."""
-    world = postgres_world(postgres_url, tmp_path)
-    world.place = replace(world.place, lock_wait_seconds=0.3)
-    world.write(lines(*range(30)))
-    world.load()
-    return world
+    with postgres_world(postgres_url, tmp_path) as world:
+        world.place = replace(world.place, lock_wait_seconds=0.3)
+        world.write(lines(*range(30)))
+        world.load()
+        yield world
 
 
 @pytest.fixture

@@ -37,6 +37,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     server.stop(signal.SIGQUIT)
 
 
+@pytest.fixture
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PostgresWorld]:
+    """Give a schema on the server that the test may stop, where it asks for one, else on the usual one."""
+    stoppable = "server" in request.fixturenames
+    url = request.getfixturevalue("server").url if stoppable else request.getfixturevalue("postgres_url")
+    with postgres_world(url, tmp_path) as world:
+        yield world
+
+
 def enterable(folder: Path) -> None:
     """Let the account that runs servers enter a folder of pytest's."""
     if account() is not None:
@@ -57,9 +66,10 @@ def _engine(world: PostgresWorld, *arguments: str, **environment: str) -> subpro
     )
 
 
-def test_a_pooler_is_refused(server: LocalServer, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_pooler_is_refused(
+    server: LocalServer, world: PostgresWorld, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """A pooler in transaction mode is refused in clear words, and nothing is made behind it."""
-    world = postgres_world(server.url, tmp_path)
     world.write(lines(*range(10)))
     folder = tmp_path_factory.mktemp("pooler")
     enterable(folder)
@@ -71,9 +81,8 @@ def test_a_pooler_is_refused(server: LocalServer, tmp_path: Path, tmp_path_facto
     assert world.states() == {}
 
 
-def test_pg_variables_name_the_target(postgres_url: str, tmp_path: Path) -> None:
+def test_pg_variables_name_the_target(postgres_url: str, world: PostgresWorld) -> None:
     """Without --to, PGHOST and its like name the server, for the rows as for the ledger."""
-    world = postgres_world(postgres_url, tmp_path)
     world.write(lines(*range(10)))
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "password": "PGPASSWORD"}
     address = psycopg.conninfo.conninfo_to_dict(postgres_url)
@@ -84,13 +93,12 @@ def test_pg_variables_name_the_target(postgres_url: str, tmp_path: Path) -> None
         assert process.returncode == 0, err
         assert f'"state": "{state}"' in out
     assert len(world.visible() or ()) == 10
-    assert not (tmp_path / "home" / "postgres").exists(), "no embedded server was made"
+    assert not (world.folder / "home" / "postgres").exists(), "no embedded server was made"
 
 
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT], ids=["crash", "shutdown"])
-def test_a_server_that_stops_in_the_middle(server: LocalServer, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_server_that_stops_in_the_middle(server: LocalServer, world: PostgresWorld, number: signal.Signals) -> None:
     """A server that goes away during a load ends it with exit code 20; the next run finds and clears what is left."""
-    world = postgres_world(server.url, tmp_path)
     world.write(lines(*range(100)))
     first = world.load()
     world.write([f"{n},2019-01-05 10:00:00,1.50,n{n}" for n in range(ROWS)])
@@ -112,9 +120,8 @@ def test_a_server_that_stops_in_the_middle(server: LocalServer, tmp_path: Path, 
     assert world.states()[first.load_id] == "superseded"
 
 
-def test_a_connection_that_is_ended(postgres_url: str, tmp_path: Path) -> None:
+def test_a_connection_that_is_ended(world: PostgresWorld) -> None:
     """An administrator who ends our connections ends the load with exit code 20, and nothing of it is seen."""
-    world = postgres_world(postgres_url, tmp_path)
     world.write([f"{n},2019-01-05 10:00:00,1.50,n{n}" for n in range(ROWS)])
     process = _engine(world, "--to", world.url, "--schema", world.schema)
     while not world.remains():

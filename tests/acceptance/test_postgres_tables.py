@@ -15,15 +15,17 @@ from engine.targets import Place
 from tests.conformance.world import MONTH, TRIPS, PostgresWorld, lines, postgres_world, trips
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PARTITION = "trips_tripdata_2019_02"
 
 
 @pytest.fixture
-def world(postgres_url: str, tmp_path: Path) -> PostgresWorld:
+def world(postgres_url: str, tmp_path: Path) -> Iterator[PostgresWorld]:
     """Give an empty schema on a real server."""
-    return postgres_world(postgres_url, tmp_path)
+    with postgres_world(postgres_url, tmp_path) as world:
+        yield world
 
 
 def _begun(world: PostgresWorld, *statements: str) -> None:

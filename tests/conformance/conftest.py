@@ -33,11 +33,12 @@ def installed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=KINDS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Give an empty target of each kind."""
     match request.param:
         case "folder":
-            return FolderWorld(folder=tmp_path, dataset=trips(tmp_path), settings=settings_in(tmp_path))
+            yield FolderWorld(folder=tmp_path, dataset=trips(tmp_path), settings=settings_in(tmp_path))
         case kind:
             server = request.getfixturevalue("postgres_url" if kind == "postgres" else "installed_url")
-            return postgres_world(server, tmp_path)
+            with postgres_world(server, tmp_path) as world:
+                yield world

@@ -404,9 +404,13 @@ def trips(folder: Path, text: str = TRIPS) -> Dataset:
     return catalog.load(path)
 
 
-def postgres_world(server: str, folder: Path) -> PostgresWorld:
-    """Return a world in a schema of its own, which is as good as a database of its own and made at once."""
+@contextmanager
+def postgres_world(server: str, folder: Path) -> Iterator[PostgresWorld]:
+    """Yield a world in a schema of its own, which is as good as a database of its own and made at once."""
     schema = f"world_{os.getpid()}_{next(_NUMBERS)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-    return PostgresWorld(folder=folder, dataset=trips(folder), settings=settings_in(folder), url=server, schema=schema)
+    yield PostgresWorld(folder=folder, dataset=trips(folder), settings=settings_in(folder), url=server, schema=schema)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(f"r_{schema}")))
