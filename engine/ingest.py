@@ -6,6 +6,7 @@ which. Loading the same bytes again changes nothing.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -230,18 +231,23 @@ class _Ingestion:
 
     def _adopted(self, pipeline: Pipeline, stored: int, spool: Path) -> Receipt | None:
         """Record the month that is there as loaded, if its ids are exactly those of the file."""
-        checksum, there = unique_ids(pipeline, spool), Checksum()
-        if pipeline.report.rows != stored:
-            return None
-        for ids in self.target.sink.ids(self.request.month):
-            there.add(ids)
-        if checksum != there:
+        with ThreadPoolExecutor(1, "stored-ids") as beside:
+            reading = beside.submit(self._stored_checksum)
+            checksum = unique_ids(pipeline, spool)
+            there = reading.result()
+        if pipeline.report.rows != stored or checksum != there:
             return None
         self.clock.lap("compare")
         outcome = Outcome(loaded=0, present=stored, total=stored, id_checksum=there.hexdigest())
         receipt = self._settled(pipeline, outcome)
         self.target.ledger.put(receipt)
         return receipt
+
+    def _stored_checksum(self) -> Checksum:
+        checksum = Checksum()
+        for ids in self.target.sink.ids(self.request.month):
+            checksum.add(ids)
+        return checksum
 
     def _settled(self, pipeline: Pipeline, outcome: Outcome) -> Receipt:
         """Return the receipt of a load that is complete but for its publication."""

@@ -20,7 +20,6 @@ from engine.identity import Checksum
 from engine.identity.arrays import id_bytes
 from engine.postgres import masked, quoted
 from engine.sinks.postgres.copy import Copy
-from engine.sinks.postgres.ids import copied_ids
 from engine.sinks.postgres.reading import selected, stored_rows
 from engine.sinks.postgres.tables import MainTable, statement
 from engine.sinks.postgres.types import stored_order
@@ -145,8 +144,9 @@ class PostgresSink:
         """Yield the stored ids of the month."""
         if self._main.oid() is None or (partition := self._main.partition(month)) is None:
             return
-        query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)").format(quoted(ID), partition)
-        yield from copied_ids(self._connection, query)
+        query = sql.SQL("SELECT {} FROM {}").format(quoted(ID), partition).as_string(self._connection)
+        for frame in stored_rows(self._url, query, ()):
+            yield id_bytes(frame[ID])
 
     def read(self, month: Month, extras: tuple[Column, ...] = ()) -> Iterator[pl.DataFrame]:
         """Yield the month's rows as stored."""
