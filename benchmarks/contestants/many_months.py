@@ -1,5 +1,8 @@
 """One month after the other into one target, each loaded by a call of `engine.ingest`, its seconds noted.
 
+Before each month what earlier ones left unwritten is flushed (CHECKPOINT, sync), outside the measured time: otherwise the
+operating system begins to write some gigabytes later, in the middle of somebody else's month.
+
 Usage: python -m benchmarks.contestants.many_months REQUEST SCHEMA
 REQUEST is JSON: {"rows": 1000, "months": 25, "source": FOLDER, "target": URL}
 """
@@ -7,9 +10,12 @@ REQUEST is JSON: {"rows": 1000, "months": 25, "source": FOLDER, "target": URL}
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from typing import Any
+
+import psycopg
 
 from engine import catalog
 from engine.ingest import Request, ingest
@@ -25,6 +31,7 @@ def main(request: dict[str, Any], schema: str) -> dict[str, Any]:
     begin = time.perf_counter()
     seconds = []
     for _ in range(request["months"]):
+        _flush(request["target"])
         start = time.perf_counter()
         place = Place(url=request["target"], schema=schema)
         result = ingest(Request(dataset=dataset, month=month, to=place, location=request["source"]), settings, Nobody())
@@ -36,6 +43,13 @@ def main(request: dict[str, Any], schema: str) -> dict[str, Any]:
         seconds.append(round(time.perf_counter() - start, 3))
         month = month.next()
     return {"seconds": round(time.perf_counter() - begin, 3), "months": seconds, "rows": request["rows"]}
+
+
+def _flush(target: str) -> None:
+    if "://" in target:
+        with psycopg.connect(target, autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+    os.sync()
 
 
 if __name__ == "__main__":
