@@ -1,7 +1,7 @@
 """One month after the other into one target, each loaded by a call of `engine.ingest`, its seconds noted.
 
-Before each month what earlier ones left unwritten is flushed (CHECKPOINT, sync), outside the measured time: otherwise the
-operating system begins to write some gigabytes later, in the middle of somebody else's month.
+Before each month what earlier ones left unwritten is flushed (CHECKPOINT, sync), outside the measured time: otherwise
+the operating system begins to write some gigabytes later, in the middle of somebody else's month.
 
 Usage: python -m benchmarks.contestants.many_months REQUEST SCHEMA
 REQUEST is JSON: {"rows": 1000, "months": 25, "source": FOLDER, "target": URL}
