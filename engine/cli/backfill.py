@@ -39,7 +39,7 @@ def command(dataset: str, first: str, last: str, output: str, *, quiet: bool, **
     """
     results: list[Result] = []
     failed = (lambda error: _json(results, error)) if output == "json" else None
-    with ending(failed=failed):
+    with ending(failed=failed) as signals:
         environment = options.environment()
         found = catalog.find(dataset, environment.datasets)
         for month in _months(first, last):
@@ -48,6 +48,7 @@ def command(dataset: str, first: str, last: str, output: str, *, quiet: bool, **
             request = request_of(found, month, dry_run=False, **flags)
             result = mended(ingest(request, environment, watching(quiet=quiet)))
             results.append(result)
+            signals.check()
             if result.error is not None:
                 click.echo(str(result.error), err=True)
         click.echo(_json(results) if output == "json" else _text(results))

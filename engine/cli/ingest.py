@@ -42,13 +42,15 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, dry_run: bool
     """
     clock = Clock()
     failed = (lambda error: _unbegun(dataset, month, error, clock, flags)) if output == "json" else None
-    with ending(f"{dataset} {month}", failed):
+    with ending(f"{dataset} {month}", failed) as signals:
         environment = options.environment()
         request = request_of(catalog.find(dataset, environment.datasets), Month.parse(month), dry_run=dry_run, **flags)
         if dry_run and untouched(request.to, environment):
             result = _looked(request, environment, clock)
         else:
             result = mended(ingest(request, environment, watching(quiet=quiet)))
+        if result.error is not None:
+            signals.check()
         if output == "json":
             click.echo(result.receipt.to_json(indent=2))
         elif result.error is None:

@@ -19,8 +19,39 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+class Signals:
+    """What signals asked of a command; an exception that is raised for one may be lost in a library, this is not."""
+
+    def __init__(self) -> None:
+        self._asked: int | None = None
+
+    def __bool__(self) -> bool:
+        return self._asked is not None
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        del frame
+        self._asked = self._asked or number
+        raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Stop now, if a signal asked for that: to be called where a month failed, or before the next one begins."""
+        if self:
+            raise KeyboardInterrupt
+
+    def error(self, subject: str) -> EngineError:
+        """Return the error that the command ends with."""
+        error = Interrupted(self._asked or signal.SIGINT)
+        return error.within(subject=subject, state="nothing unpublished is left", next_step=again())
+
+    def unraisable(self, what: sys.UnraisableHookArgs) -> None:
+        """Say nothing of exceptions that nobody could catch, once a signal was the reason."""
+        if not self:
+            sys.__unraisablehook__(what)
+
+
 @contextmanager
-def ending(subject: str = "", failed: Callable[[EngineError], str] | None = None) -> Iterator[None]:
+def ending(subject: str = "", failed: Callable[[EngineError], str] | None = None) -> Iterator[Signals]:
     """Run a command's body; errors go to stderr and become the exit code.
 
     SIGTERM ends the process in the same orderly way as Ctrl-C: whatever is unpublished is removed on the way out.
@@ -30,35 +61,21 @@ def ending(subject: str = "", failed: Callable[[EngineError], str] | None = None
         failed: Makes the object that stdout gets in place of a result; None: it gets nothing.
 
     """
-    asked: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        asked.append(number)
-        raise KeyboardInterrupt
-
-    def interrupted() -> EngineError:
-        error = Interrupted(asked[0] if asked else signal.SIGINT)
-        return error.within(subject=subject, state="nothing unpublished is left", next_step=again())
-
-    def unraisable(what: sys.UnraisableHookArgs) -> None:
-        if not asked:
-            sys.__unraisablehook__(what)
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    hook, sys.unraisablehook = sys.unraisablehook, unraisable
+    signals = Signals()
+    previous = {number: signal.signal(number, signals.stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook, sys.unraisablehook = sys.unraisablehook, signals.unraisable
     try:
-        yield
+        yield signals
     except EngineError as error:
         # Inside a call of a library a signal's exception may be lost, or end as another error.
-        known = interrupted() if asked else error.within(subject=subject, state="nothing was changed")
+        known = signals.error(subject) if signals else error.within(subject=subject, state="nothing was changed")
         _give_up(known, failed)
     except KeyboardInterrupt:
-        _give_up(interrupted(), failed)
+        _give_up(signals.error(subject), failed)
     except (click.ClickException, click.exceptions.Abort, click.exceptions.Exit):
         raise  # click's own words and codes
     except Exception as error:  # noqa: BLE001 - the last floor: whatever it is, its reader gets a whole message
-        _give_up(interrupted() if asked else _unexpected(error).within(subject=subject), failed)
+        _give_up(signals.error(subject) if signals else _unexpected(error).within(subject=subject), failed)
     finally:
         sys.unraisablehook = hook
         for number, handler in previous.items():

@@ -6,11 +6,14 @@ nothing, so poolers are refused. `PG*` variables, service files and TLS paramete
 
 from __future__ import annotations
 
+import logging
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from engine.errors import TargetUnreachable, UsageError
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 OLDEST = 14
 _CONNECT_SECONDS = 10
+_CANCEL_SECONDS = 5
 
 
 def connect(url: str) -> Connection[tuple[Any, ...]]:
@@ -32,6 +36,8 @@ def connect(url: str) -> Connection[tuple[Any, ...]]:
         UsageError: The URL is wrong, the server is older than 14, or a pooler stands before it.
 
     """
+    # What psycopg warns of (a rollback on a lost connection) follows from an error that is told anyway.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         connection = psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="engine")
     except psycopg.ProgrammingError as error:
@@ -51,6 +57,19 @@ def connect(url: str) -> Connection[tuple[Any, ...]]:
         connection.close()
         raise
     return connection
+
+
+def usable(connection: Connection[tuple[Any, ...]]) -> bool:
+    """Tell whether a clean-up can run on a connection; one that is not between two transactions is closed for good.
+
+    psycopg cancels the statement that an interrupt meets, but where the interrupt met psycopg's own code the statement
+    stays unread and every later one fails (seen with 3.3.9). The server ends it when its client is gone.
+    """
+    if not connection.closed and connection.info.transaction_status is not TransactionStatus.IDLE:
+        with suppress(psycopg.Error):
+            connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        connection.close()
+    return not connection.closed
 
 
 def _check(connection: Connection[tuple[Any, ...]], url: str) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from engine.errors import Busy
 from engine.month import Month
 from engine.receipt import State
-from tests.conformance.world import MONTH, ROOT, TRIPS, World, lines, trips
+from tests.conformance.world import MONTH, ROOT, TRIPS, PostgresWorld, World, lines, trips
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +94,40 @@ def test_a_signal_leaves_nothing(world: World, number: signal.Signals, code: int
     assert world.remains() == []
     assert not [path for path in world.settings.spool.rglob("*") if path.is_dir() or ".keys" in path.name]
     assert world.load().rows.total == ROWS
+
+
+def test_an_interrupt_inside_the_driver(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever Ctrl-C meets the driver's own code, a statement on its way, the month is whole and nothing left."""
+    if not isinstance(world, PostgresWorld):
+        pytest.skip("a folder has no driver")
+    wait, begun, waits = psycopg.Connection.wait, threading.current_thread(), itertools.count()
+
+    def interrupted(connection: psycopg.Connection[Any], statement: Any, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - as psycopg's
+        if threading.current_thread() is begun and next(waits) == at:
+            next(statement, None)  # it is sent, and nobody will read its result
+            statement.close()
+            raise KeyboardInterrupt
+        return wait(connection, statement, *given, **options)
+
+    met = before = 0
+    for at in itertools.count():
+        numbers = list(range(100 + at))
+        world.write(lines(*numbers))
+        waits = itertools.count()
+        with monkeypatch.context() as patch:
+            patch.setattr(psycopg.Connection, "wait", interrupted)
+            try:
+                receipt = world.load()
+            except KeyboardInterrupt:
+                met += 1
+            else:
+                break
+        assert world.remains() == []
+        there = len(world.visible() or ())
+        assert there in (before, len(numbers))
+        before = there
+    world.assert_whole(numbers, receipt)
+    assert met > 20
 
 
 def _large(world: World) -> Path:

@@ -15,10 +15,10 @@ import psycopg
 from psycopg import sql
 
 from engine.contract import ID
-from engine.errors import Busy, TableMismatch, TargetUnreachable, UsageError
+from engine.errors import Busy, EngineError, TableMismatch, TargetUnreachable, UsageError
 from engine.identity import Checksum
 from engine.identity.arrays import id_bytes
-from engine.postgres import masked, quoted
+from engine.postgres import masked, quoted, usable
 from engine.sinks.postgres.copy import Copy
 from engine.sinks.postgres.reading import selected, stored_rows
 from engine.sinks.postgres.tables import MainTable, statement
@@ -115,7 +115,7 @@ class PostgresSink:
         try:
             yield
         finally:
-            if not self._connection.closed:
+            if usable(self._connection):
                 self._connection.execute("SELECT pg_advisory_unlock(%s)", [key])
 
     def clear(self, month: Month) -> None:
@@ -159,7 +159,7 @@ class PostgresSink:
 
     def write(self, load: Load, batches: Iterable[pl.DataFrame]) -> PostgresWork:
         """Copy rows into a table of their own; see `engine.sinks.protocol`."""
-        work = PostgresWork(main=self._main, load=load, lock_wait_seconds=self._lock_wait_seconds)
+        work = PostgresWork(main=self._main, url=self._url, load=load, lock_wait_seconds=self._lock_wait_seconds)
         checksum = Checksum()
         try:
             work.create(self._mark(load.month))
@@ -168,7 +168,8 @@ class PostgresSink:
             sent = copy.run(_summed(batches, checksum))
             work.finish(sent, checksum.hexdigest())
         except BaseException as error:
-            with suppress(psycopg.Error):  # what went wrong first is what matters; the next run clears remains
+            # What went wrong first is what matters; the next run clears remains.
+            with suppress(psycopg.Error, EngineError):
                 work.discard()
             if not isinstance(error, psycopg.OperationalError):
                 raise

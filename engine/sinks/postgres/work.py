@@ -7,7 +7,7 @@ once: about a quarter of the bytes that a row would else take are never sent, lo
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from engine.contract import FILENAME, ID, SOURCE_MONTH
 from engine.errors import Busy, TableMismatch
 from engine.identity import Checksum
 from engine.load import Outcome
-from engine.postgres import quoted
+from engine.postgres import connect, quoted, usable
 from engine.sinks.postgres.ids import copied_ids
 from engine.sinks.postgres.tables import LOCK_TIMEOUT, statement
 from engine.sinks.postgres.types import sql_type, stored_order
@@ -38,6 +38,7 @@ class PostgresWork:
 
     Attributes:
         main: The main table it belongs to.
+        url: Its server, for a connection to clean up with where the first one is lost.
         load: What it is filled with.
         lock_wait_seconds: How long `publish` tries against readers before it ends as busy.
         rows: Rows in it.
@@ -46,6 +47,7 @@ class PostgresWork:
     """
 
     main: MainTable
+    url: str
     load: Load
     lock_wait_seconds: float
     rows: int = 0
@@ -133,8 +135,13 @@ class PostgresWork:
         return receipt
 
     def discard(self) -> None:
-        """Drop the table."""
-        self._run(sql.SQL("DROP TABLE IF EXISTS {}").format(self.quoted))
+        """Drop the table; also where an interrupt left the connection in the middle of something."""
+        drop = sql.SQL("DROP TABLE IF EXISTS {}").format(self.quoted)
+        if usable(self.main.connection):
+            self._run(drop)
+            return
+        with closing(connect(self.url)) as connection:
+            connection.execute(drop)
 
     def _publish(self) -> Outcome:
         old = self.main.partition(self.load.month)
