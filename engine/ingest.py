@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine import __version__, files
-from engine.decode import Layout, Quarantine, read_layout
+from engine.decode import CsvLayout, ParquetLayout, Quarantine, read_layout
 from engine.errors import Busy, EngineError, NotPublished
 from engine.identity import Checksum
 from engine.load import Load, Outcome
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.settings import Settings
-    from engine.sources import Fetched, Source
+    from engine.sources import Fetched
     from engine.watch import Watch
 
 
@@ -55,10 +55,7 @@ def ingest(request: Request, settings: Settings, watch: Watch) -> Result:
     try:
         with open_target(request.to, request.dataset, settings) as target:
             receipt = receipt.with_(target=target.sink.name)
-            source = open_source(
-                request.location, request.dataset, request.month, spool=settings.spool, form=request.form
-            )
-            receipt = _Ingestion(request, receipt, target, source, settings.spool, watch, clock).run()
+            receipt = _Ingestion(request, receipt, target, settings.spool, watch, clock).run()
     except EngineError as error:
         command = f"engine ingest {request.dataset.name} {request.month}"
         error.within(
@@ -99,7 +96,6 @@ class _Ingestion:
     request: Request
     receipt: Receipt
     target: Target
-    source: Source
     spool: Path
     watch: Watch
     clock: Clock
@@ -108,8 +104,17 @@ class _Ingestion:
         """Load the month unless it is there."""
         self.watch.step("look")
         month, ledger = self.request.month, self.target.ledger
-        seen = self.source.look()
-        if (current := self._current()) and self._unchanged(seen, current):
+        current, request = self._current(), self.request
+        source = open_source(
+            request.location,
+            request.dataset,
+            month,
+            spool=self.spool,
+            form=request.form,
+            loaded_from=current.source.url if current else None,
+        )
+        seen = source.look()
+        if current and self._unchanged(seen, current):
             return self._same(current)
         if self.request.dry_run:
             return self.receipt.with_(source=seen, **self.clock.stop())
@@ -120,7 +125,7 @@ class _Ingestion:
             if (current := self._current()) and self._unchanged(seen, current):
                 return self._same(current)
             self.watch.step("fetch", seen.bytes)
-            fetched = self.source.fetch(seen, lambda done, _: self.watch.progress(done))
+            fetched = source.fetch(seen, lambda done, _: self.watch.progress(done))
             self.clock.lap("fetch")
             return self._with_file(fetched, current)
 
@@ -186,6 +191,7 @@ class _Ingestion:
             load_id=self.receipt.load_id,
             dataset=request.dataset,
             month=request.month,
+            filename=request.dataset.filename(request.month, layout.form),
             columns=layout.columns,
             mode=request.mode,
         )
@@ -198,7 +204,9 @@ class _Ingestion:
         at_least = 0 if request.allow_shrink or request.mode == "append" else stored or 0
         return self._write(fetched, load, self._pipeline(fetched, layout, scratch / "rejects", at_least=at_least))
 
-    def _pipeline(self, fetched: Fetched, layout: Layout, rejects: Path, *, at_least: int = 0) -> Pipeline:
+    def _pipeline(
+        self, fetched: Fetched, layout: CsvLayout | ParquetLayout, rejects: Path, *, at_least: int = 0
+    ) -> Pipeline:
         request = self.request
         allowed = request.dataset.contract.policy.max_rejects if request.max_rejects is None else request.max_rejects
         self.watch.step("load", fetched.info.bytes)

@@ -26,6 +26,7 @@ class Load:
         load_id: UUIDv7 of the attempt; names everything it leaves behind before it is published.
         dataset: What the file is a month of.
         month: Which month.
+        filename: The value of `filename` in its rows.
         columns: Columns that the file has, in canonical order; those of the contract that are missing are null.
         mode: What happens to rows that the partition already has.
 
@@ -34,6 +35,7 @@ class Load:
     load_id: str
     dataset: Dataset
     month: Month
+    filename: str
     columns: tuple[Column, ...]
     mode: Mode
 

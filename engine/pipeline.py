@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from engine.contract import ID
-from engine.decode import Layout, Quarantine, Report, batches, scan
+from engine.decode import CsvLayout, ParquetLayout, Quarantine, Report, batches, scan
 from engine.errors import EngineError, ShrinkRefused, TooManyRejects
 from engine.identity import Checksum, identify, repeated
 from engine.identity.arrays import id_bytes
@@ -46,12 +46,12 @@ class Pipeline:
 
     Attributes:
         path: The file.
-        layout: What its header says.
+        layout: What its head says.
         dataset: What it is a month of.
         month: Which month.
         quarantine: Takes its bad rows.
         watch: Told how far it is.
-        strict: Whether values that are legal only after rounding are bad.
+        strict: Whether values are bad that are legal only after rounding, or that the data dictionary does not know.
         max_rejects: Fraction of lines that may be bad; strictly more fails the file.
         at_least: Rows that the file must have; fewer fail it.
         report: Counts of the decode step.
@@ -61,7 +61,7 @@ class Pipeline:
     """
 
     path: Path
-    layout: Layout
+    layout: CsvLayout | ParquetLayout
     dataset: Dataset
     month: Month
     quarantine: Quarantine
@@ -102,7 +102,8 @@ class Pipeline:
 
     def counts(self) -> Counts:
         """Return what was counted on the way."""
-        return Counts(strays=self.strays, rounded=self.report.rounded, nulls={k: v for k, v in self.nulls.items() if v})
+        nulls = {name: count for name, count in self.nulls.items() if count}
+        return Counts(strays=self.strays, rounded=self.report.rounded, nulls=nulls, outside=dict(self.report.outside))
 
     def _observe(self, batch: pl.DataFrame) -> None:
         for column in self.layout.columns:

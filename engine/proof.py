@@ -43,7 +43,7 @@ def source_of(
     watch.step("fetch", seen.bytes)
     fetched = source.fetch(seen, lambda done, _: watch.progress(done))
     try:
-        layout = read_layout(fetched.path, dataset, month, name=dataset.filename(month))
+        layout = read_layout(fetched.path, dataset, month, name=fetched.path.name)
         with files.scratch(spool / new_load_id()) as scratch:
             yield Pipeline(
                 path=fetched.path,

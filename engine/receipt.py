@@ -91,11 +91,20 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What is legal but worth knowing: rows outside their month, values rounded to the cent, nulls by column."""
+    """What is legal but worth knowing.
+
+    Attributes:
+        strays: Rows whose time lies outside their month.
+        rounded: Values rounded to the cent.
+        nulls: Nulls by column, where there are any.
+        outside: Values that the publisher's data dictionary does not know, by column, where there are any.
+
+    """
 
     strays: int = 0
     rounded: int = 0
     nulls: dict[str, int] = field(default_factory=dict)
+    outside: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,17 +164,20 @@ class Receipt:
     def from_json(cls, text: str) -> Receipt:
         """Read what `to_json` wrote; keys that a newer engine added are left out."""
         data = json.loads(text)
-        known = {f.name for f in dataclasses.fields(cls)}
-        data = {key: value for key, value in data.items() if key in known}
         return cls(
             **{
-                **data,
+                **_known(cls, data),
                 "state": State(data["state"]),
-                "source": SourceInfo(**data["source"]),
-                "rows": Rows(**data["rows"]),
-                "counts": Counts(**data["counts"]),
+                "source": SourceInfo(**_known(SourceInfo, data["source"])),
+                "rows": Rows(**_known(Rows, data["rows"])),
+                "counts": Counts(**_known(Counts, data["counts"])),
             }
         )
+
+
+def _known(cls: type[Receipt | SourceInfo | Rows | Counts], data: dict[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in dataclasses.fields(cls)}
+    return {key: value for key, value in data.items() if key in names}
 
 
 def new_load_id() -> str:

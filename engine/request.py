@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.contract import Dataset
+    from engine.contract import Dataset, Form
     from engine.errors import EngineError
     from engine.load import Mode
     from engine.month import Month
@@ -28,7 +28,7 @@ class Request:
         force: Load although the bytes are the loaded ones.
         allow_shrink: Replace a month by one with less than 90 % of its rows.
         max_rejects: Fraction of lines that may be bad; None: what the dataset allows.
-        strict: Quarantine values that are legal only after rounding.
+        strict: Quarantine values that are legal only after rounding, or that the data dictionary does not know.
         dry_run: Say what would be done and change nothing.
 
     """
@@ -37,7 +37,7 @@ class Request:
     month: Month
     to: Place
     location: str | None = None
-    form: Literal["csv", "parquet"] | None = None
+    form: Form | None = None
     mode: Mode = "replace"
     force: bool = False
     allow_shrink: bool = False

@@ -31,6 +31,7 @@ def receipt_text(receipt: Receipt) -> str:
         noted = [f"{counts.strays:,} outside the month"] if counts.strays else []
         noted += [f"{counts.rounded:,} amounts rounded to the cent"] if counts.rounded else []
         lines += [f"  {'noted':<11} {'; '.join(noted)}"] if noted else []
+        lines += _wrapped("unknown", [f"{name} {count:,}" for name, count in sorted(counts.outside.items())])
         lines += _wrapped("nulls", [f"{name} {count:,}" for name, count in sorted(counts.nulls.items())])
         lines.append(f"  {'ids':<11} {receipt.identity}, checksum {receipt.id_checksum}")
     if receipt.state is State.LOADED and seconds:

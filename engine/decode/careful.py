@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from engine.decode.blocks import Oversize
     from engine.decode.census import Census
-    from engine.decode.header import Layout
+    from engine.decode.layout import CsvLayout
     from engine.decode.lines import Survey
     from engine.decode.verdict import Values
 
@@ -44,7 +44,7 @@ class Sorted:
     """A block taken apart.
 
     Attributes:
-        frame: Good rows in the layout's columns.
+        frame: Good rows in the layout's parsed columns.
         rejects: Bad ones, with the quarantine's schema, by line.
         blank: Blank lines.
         rounded: Rounded decimals of the good rows.
@@ -57,7 +57,7 @@ class Sorted:
     rounded: int
 
 
-def parse(data: bytes, layout: Layout, *, counted: Census, first_line: int, strict: bool) -> Sorted:
+def parse(data: bytes, layout: CsvLayout, *, counted: Census, first_line: int, strict: bool) -> Sorted:
     """Take a block apart.
 
     Args:
@@ -93,7 +93,7 @@ def parse(data: bytes, layout: Layout, *, counted: Census, first_line: int, stri
     )
 
 
-def oversize(line: Oversize, number: int, layout: Layout) -> pl.DataFrame:
+def oversize(line: Oversize, number: int, layout: CsvLayout) -> pl.DataFrame:
     """Return the reject of a line that was too long to be kept.
 
     Raises:
@@ -111,7 +111,7 @@ def too_long(length: int) -> str:
     return f"line of {length} bytes is over the limit of {LINE_LIMIT}"
 
 
-def torn(tail: bytes, number: int, layout: Layout, *, why: str = "the file breaks off") -> TornInput:
+def torn(tail: bytes, number: int, layout: CsvLayout, *, why: str = "the file breaks off") -> TornInput:
     """Return the error for a file of which line `number`, that ends with `tail`, is the last that could be read."""
     text = _raw(tail.rstrip(b"\r\n").rpartition(b"\n")[2])
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
@@ -122,7 +122,7 @@ def torn(tail: bytes, number: int, layout: Layout, *, why: str = "the file break
     )
 
 
-def _refuse_torn(data: bytes, found: Survey, layout: Layout, first_line: int) -> None:
+def _refuse_torn(data: bytes, found: Survey, layout: CsvLayout, first_line: int) -> None:
     if data.endswith(b"\n") or found.codes[-1] == lines.BLANK:
         return
     line = data[found.starts[-1] : found.ends[-1]]
@@ -131,7 +131,7 @@ def _refuse_torn(data: bytes, found: Survey, layout: Layout, first_line: int) ->
         raise torn(line, first_line + found.codes.size - 1, layout)
 
 
-def _malformed(found: Survey, at: NDArray[np.int64], layout: Layout) -> pl.DataFrame:
+def _malformed(found: Survey, at: NDArray[np.int64], layout: CsvLayout) -> pl.DataFrame:
     """Return place, column and reason of lines of a wrong form."""
     reasons = []
     for i in at:

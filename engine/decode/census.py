@@ -50,6 +50,15 @@ class Census:
         odd = self.quotes or self.nuls or self.blank or self.maybe_long
         return not odd and self.separators == self.lines * (fields - 1)
 
+    def quoted_throughout(self, fields: int) -> bool:
+        """Tell whether every one of `fields` fields of each line may stand in quotes, and nothing else is odd.
+
+        That each quote stands where it must is left to whoever removes them.
+        """
+        odd = self.nuls or self.blank or self.maybe_long
+        form = self.separators == self.lines * (fields - 1) and self.quotes == 2 * fields * self.lines
+        return form and not odd
+
 
 def take(data: bytes) -> Census:
     """Count what is in a block of whole lines.

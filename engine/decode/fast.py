@@ -11,51 +11,29 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from engine.decode import dtypes
 from engine.decode.cents import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.contract import Column
-    from engine.decode.header import Layout
-    from engine.logical import Logical
-
-_INTS = {16: pl.Int16(), 32: pl.Int32(), 64: pl.Int64()}
-_FIXED: dict[str, pl.DataType] = {
-    "float": pl.Float64(),
-    "datetime": pl.Datetime("us"),
-    "date": pl.Date(),
-    "bool": pl.Boolean(),
-    "text": pl.String(),
-}
+    from engine.decode.layout import CsvLayout
 
 
-def dtype(kind: Logical) -> pl.DataType:
-    """Return the type that a column has in a frame."""
-    match kind.kind:
-        case "int":
-            return _INTS[kind.bits]
-        case "decimal":
-            return pl.Decimal(kind.precision, kind.scale)
-        case other:
-            return _FIXED[other]
-
-
-def read_dtype(column: Column | None) -> pl.DataType:
-    """Return the type that the CSV parser gives a field; a dropped one stays text."""
-    if column is None or column.type.kind in ("datetime", "date", "text"):
-        return pl.String()
-    return pl.Float64() if column.type.kind == "decimal" else dtype(column.type)
-
-
-def field_names(layout: Layout) -> list[str]:
+def field_names(layout: CsvLayout) -> list[str]:
     """Return a unique name for each field: its column's, and one that no column can have where it is dropped."""
     return [c.name if c else f"-{i}" for i, c in enumerate(layout.fields)]
 
 
+def unnamed(layout: CsvLayout) -> list[str]:
+    """Return the names of the fields that must be empty, as `field_names` has them."""
+    return field_names(layout)[len(layout.fields) - layout.unnamed :]
+
+
 def read(
     data: bytes,
-    layout: Layout,
+    layout: CsvLayout,
     *,
     quoted: bool = False,
     texts: bool = False,
@@ -80,7 +58,7 @@ def read(
 
     """
     names = field_names(layout)
-    kinds = [pl.String() if texts else read_dtype(c) for c in layout.fields]
+    kinds = [pl.String() if texts else dtypes.read_dtype(c) for c in layout.fields]
     return pl.read_csv(
         data,
         has_header=False,
@@ -94,13 +72,13 @@ def read(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """A block in the layout's columns, and how many of its decimals were rounded."""
+    """A block in the layout's parsed columns, and how many of its decimals were rounded."""
 
     frame: pl.DataFrame
     rounded: int
 
 
-def parse(data: bytes, layout: Layout, *, lines: int, strict: bool) -> Parsed | None:
+def parse(data: bytes, layout: CsvLayout, *, lines: int, strict: bool) -> Parsed | None:
     """Parse a block; None where anything in it needs a closer look.
 
     Args:
@@ -112,14 +90,14 @@ def parse(data: bytes, layout: Layout, *, lines: int, strict: bool) -> Parsed | 
     """
     try:
         frame = read(data, layout)
-        if frame.height != lines:
+        if frame.height != lines or any(frame[name].null_count() < lines for name in unnamed(layout)):
             return None
-        frame = frame.select(_typed(c) for c in layout.columns)
+        frame = frame.select(_typed(c) for c in layout.parsed)
     except pl.exceptions.PolarsError:
         return None
     decimals: list[pl.Series] = []
     rounded = 0
-    for column in layout.columns:
+    for column in layout.parsed:
         series = frame[column.name]
         if not column.nullable and series.null_count():
             return None

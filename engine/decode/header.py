@@ -1,68 +1,66 @@
-"""The first line of a file, matched against the contract of its month, before anything else is read.
+"""The head of a CSV file, matched against the contract of its month, before anything else is read.
 
-What is no CSV at all (a web page, a zip, a Parquet file) is told apart here, by its bytes. A `Layout` says for each
-field of the file which column it is; the rest of the decode step trusts it.
+What is no CSV at all (a web page, a zip) is told apart by its bytes (`engine.decode.magic`). Faults of form are
+accepted in the months in which they are known, exactly as they are known, and nowhere else.
 """
 
 from __future__ import annotations
 
 import csv
-import re
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING
 
-from engine.contract import RESERVED, Column, carried, is_name, normalised
+from engine.contract import normalised
+from engine.decode.layout import CsvLayout, Mismatch, as_stored, as_text, columns_of, in_order, matched
+from engine.decode.magic import BOM, refuse_foreign
 from engine.decode.stream import Stream
-from engine.errors import BadInput, EngineError, HeaderMismatch
+from engine.errors import BadInput, EngineError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.contract import Dataset
+    from engine.contract import Column, Dataset, Fault
     from engine.month import Month
 
-_BOM = b"\xef\xbb\xbf"
-_HEADER_LIMIT = 1 << 16
-_PARQUET: Final = b"PAR1"
-
-# First bytes of what is often found where a CSV should be: name, and what its reader can do about it.
-_FOREIGN = (
-    (b"PK\x03\x04", "a zip archive", "unpack it and give the CSV inside"),
-    (b"BZh", "compressed with bzip2", "decompress it, or compress it with gzip"),
-    (b"\xfd7zXZ", "compressed with xz", "decompress it, or compress it with gzip"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it, or compress it with gzip"),
-    (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
-    (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
-    (b"\x1f\x8b", "compressed twice", "decompress it once"),
-)
+_LIMIT = 1 << 16
+# So many rows are enough to tell what every row has from what one has.
+_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """How the fields of one file map to columns.
+class _Head:
+    """The beginning of a CSV file.
 
     Attributes:
-        name: The file's name, for messages.
-        columns: The columns that the file has, in the contract's order, then the carried unknown ones by name.
-        fields: For each field of a line its column; None where it is dropped.
-        header: The first line as text, without byte order mark and line end.
-        header_bytes: Bytes before line 2, decompressed.
-        line_end: How the first line ends. Other lines may end in the other way.
+        line: The first line with byte order mark and line end.
+        blank: The blank lines after it, byte by byte.
+        rows: The first few whole lines after those, with their ends.
+        more: Whether anything but blank lines follows the header.
         compressed: Whether the file is gzip.
 
     """
 
-    name: str
-    columns: tuple[Column, ...]
-    fields: tuple[Column | None, ...]
-    header: str
-    header_bytes: int
-    line_end: Literal["\n", "\r\n"]
+    line: bytes
+    blank: bytes
+    rows: tuple[bytes, ...]
+    more: bool
     compressed: bool
 
+    @property
+    def end(self) -> bytes:
+        """What stands between the last name and the first row."""
+        return self.line[len(self.line.rstrip(b"\r\n")) :] + self.blank
 
-def read_layout(path: Path, dataset: Dataset, month: Month, *, name: str) -> Layout:
-    """Read the header of a file and match it.
+    @property
+    def row_end(self) -> bytes:
+        """How rows end; as the header does where no whole row is there."""
+        ends = [b"\r\n" if row.endswith(b"\r\n") else b"\n" for row in self.rows]
+        return ends[0] if ends else self.end
+
+
+def read_header(path: Path, dataset: Dataset, month: Month, *, name: str) -> CsvLayout:
+    """Read the header of a CSV file and match it.
 
     Args:
         path: A CSV file, plain or gzip.
@@ -76,73 +74,70 @@ def read_layout(path: Path, dataset: Dataset, month: Month, *, name: str) -> Lay
 
     """
     try:
-        with Stream(path) as stream:
-            head, more = _first_line(stream, path, name)
-            compressed = stream.compressed
+        head = _read(path, name)
     except EngineError as error:
         raise error.within(file=name) from error.__cause__
-    text = _text(head, name)
-    if not more:
+    text = _text(head.line, name)
+    if not head.more:
         message = "the file has a header and no data"
         raise BadInput(message, facts={"file": name, "header": text[:200]})
+    mismatch = Mismatch(dataset, month, f"{name}, line 1")
     names = next(csv.reader([text], skipinitialspace=True), [])
-    fields = _matched([normalised(n) for n in names], dataset, month, name)
-    known = {c.name for c in fields if c}
-    columns = [c for c in dataset.contract.columns if c.name in known]
-    declared = {c.name for c in columns}
-    extras = sorted((c for c in fields if c and c.name not in declared), key=lambda c: c.name)
-    return Layout(
+    found = matched([normalised(n) for n in names], dataset, month, "csv", mismatch)
+    unnamed = (
+        _faults(head, text.split(","), dataset.contract.faults_of(month), mismatch) if dataset.contract.faults else 0
+    )
+    fields = [c if c is None else _parsed(c, month) for c in found]
+    parsed = in_order([c for c in fields if c], dataset)
+    return CsvLayout(
         name=name,
-        columns=(*columns, *extras),
-        fields=fields,
+        form="csv",
+        columns=columns_of(parsed, dataset),
+        parsed=parsed,
+        fields=(*fields, *itertools.repeat(None, unnamed)),
+        unnamed=unnamed,
         header=text,
-        header_bytes=len(head),
-        line_end="\r\n" if head.endswith(b"\r\n") else "\n",
-        compressed=compressed,
+        header_bytes=len(head.line),
+        line_end="\r\n" if head.line.endswith(b"\r\n") else "\n",
+        compressed=head.compressed,
     )
 
 
-def _first_line(stream: Stream, path: Path, name: str) -> tuple[bytes, bool]:
-    """Return the first line with its line end, and whether anything but blank lines follows."""
-    data = b""
-    while b"\n" not in data and len(data) <= _HEADER_LIMIT and (piece := stream.read(_HEADER_LIMIT)):
-        data += piece
-    _refuse_foreign(data, path, name)
-    end = data.find(b"\n") + 1
-    if not end:
-        if len(data) <= _HEADER_LIMIT:
-            return data, False
-        message = "the first line has no end: this is no CSV"
-        raise BadInput(message, facts={"file": name, "found": repr(data[:60])})
-    rest = data[end:]
-    while not rest.strip(b"\r\n") and (rest := stream.read(_HEADER_LIMIT)):
-        pass
-    return data[:end], bool(rest.strip(b"\r\n"))
+def _parsed(column: Column, month: Month) -> Column:
+    if column.codes is None:
+        return column
+    return as_text(column) if column.codes.span.covers(month) else as_stored(column)
 
 
-def _refuse_foreign(data: bytes, path: Path, name: str) -> None:
-    facts = {"file": name}
-    if not data.strip():
-        message = "the file is empty"
-        raise BadInput(message, facts=facts)
-    if data.startswith(_PARQUET):
-        with path.open("rb") as file:
-            file.seek(-len(_PARQUET), 2)
-            whole = file.read() == _PARQUET
-        message = "Parquet sources are not read yet" if whole else "this is a Parquet file without its footer"
-        raise BadInput(message, facts=facts, next_step="" if whole else "fetch the file again: it was cut off")
-    for magic, what, advice in _FOREIGN:
-        if data.startswith(magic):
-            message = f"this is no CSV: it is {what}"
-            raise BadInput(message, facts=facts, next_step=advice)
-    if data.removeprefix(_BOM).lstrip().startswith(b"<"):
-        message = "this is no CSV: it is a web page or XML"
-        found = data.removeprefix(_BOM).lstrip()[:80].decode("utf-8", "backslashreplace")
-        raise BadInput(message, facts=facts | {"found": found}, next_step="open the source's URL in a browser")
+def _read(path: Path, name: str) -> _Head:
+    with Stream(path) as stream:
+        data = b""
+        while b"\n" not in data and len(data) <= _LIMIT and (piece := stream.read(_LIMIT)):
+            data += piece
+        refuse_foreign(data, name)
+        end = data.find(b"\n") + 1
+        if not end and len(data) > _LIMIT:
+            message = "the first line has no end: this is no CSV"
+            raise BadInput(message, facts={"file": name, "found": repr(data[:60])})
+        line, rest = (data[:end], data[end:]) if end else (data, b"")
+        while not rest.strip(b"\r\n") and len(rest) <= _LIMIT and (piece := stream.read(_LIMIT)):
+            rest += piece
+        more = bool(rest.strip(b"\r\n"))
+        while not more and (piece := stream.read(_LIMIT)):
+            more = bool(piece.strip(b"\r\n"))
+        begun = rest.lstrip(b"\r\n")
+        rows = [row + b"\n" for row in begun.split(b"\n")[:-1]]
+        return _Head(
+            line=line,
+            blank=rest[: len(rest) - len(begun)],
+            rows=tuple(row for row in rows[:_ROWS] if row.strip(b"\r\n")),
+            more=more,
+            compressed=stream.compressed,
+        )
 
 
 def _text(head: bytes, name: str) -> str:
-    line = head.removeprefix(_BOM).rstrip(b"\r\n")
+    line = head.removeprefix(BOM).rstrip(b"\r\n")
     problem = "has NUL bytes: is it UTF-16?" if b"\0" in line else "is blank" if not line.strip() else ""
     try:
         text = line.decode("utf-8")
@@ -154,55 +149,28 @@ def _text(head: bytes, name: str) -> str:
     return text
 
 
-def _matched(names: list[str], dataset: Dataset, month: Month, file: str) -> tuple[Column | None, ...]:
-    published = [c for c in dataset.contract.columns if c.published_in(month)]
-    by_label = {label: c for c in published for label in (c.name, *c.aliases)}
-    missing = [c.name for c in published if not any(n == c.name or n in c.aliases for n in names)]
-    mismatch = _Mismatch(dataset, month, file)
-    seen: set[str] = set()
-    fields: list[Column | None] = []
-    for position, label in enumerate(names, 1):
-        column = by_label.get(label)
-        if column is None:
-            expected = ", ".join(missing) or "no column that the contract does not name"
-            if dataset.contract.policy.unknown == "freeze":
-                raise mismatch(position, expected, label or "an empty name", "declare the column")
-            column = _extra(label, dataset, mismatch, position)
-        if column is not None and column.name in seen:
-            raise mismatch(position, "each column once", f"{label} again", "rename one of the two columns")
-        seen.add(column.name if column else "")
-        fields.append(column)
-    if missing:
-        found = f"{len(names)} columns, none of that name"
-        raise mismatch(0, ", ".join(missing), found, "declare the column's other name (aliases) or last month (until)")
-    return tuple(fields)
+def _faults(head: _Head, names: list[str], known: tuple[Fault, ...], mismatch: Mismatch) -> int:
+    """Refuse faults that files of this month are not known to have; return how many fields have no name."""
+    if head.end != head.row_end and head.end.decode() not in {fault.header_end for fault in known}:
+        expected, found = repr(head.row_end.decode()), repr(head.end.decode())
+        raise mismatch(0, f"{expected} between the header and the first row", found, _ADVICE)
+    _names(names, known, mismatch)
+    counts = {len(next(csv.reader([row.rstrip(b"\r\n").decode("latin-1")]), [])) for row in head.rows}
+    surplus = (counts.pop() if len(counts) == 1 else 0) - len(names)
+    if surplus > 0 and surplus not in {fault.unnamed_fields for fault in known}:
+        raise mismatch(0, f"{len(names)} fields in a row", f"{len(names) + surplus} in every one of the first", _ADVICE)
+    return max(surplus, 0)
 
 
-def _extra(label: str, dataset: Dataset, mismatch: _Mismatch, position: int) -> Column | None:
-    """Return the text column that carries an unknown field; None where the policy drops it."""
-    if dataset.contract.policy.unknown == "discard":
-        return None
-    name = re.sub(r"[^a-z0-9]+", "_", label).strip("_")
-    taken = RESERVED | {c.name for c in dataset.contract.columns}
-    if not is_name(name) or name in taken or name.startswith("_engine"):
-        expected = "a name that can be a column's and is not taken"
-        raise mismatch(position, expected, label or "an empty name", "declare the column")
-    return carried(name)
+_ADVICE = "mend the file, or declare the fault and its months ([[faults]])"
 
 
-@dataclass(frozen=True, slots=True)
-class _Mismatch:
-    """Makes the error; knows dataset, month and file."""
-
-    dataset: Dataset
-    month: Month
-    file: str
-
-    def __call__(self, position: int, expected: str, found: str, advice: str) -> HeaderMismatch:
-        place = f"{self.file}, line 1" + (f", column {position}" if position else "")
-        run = f"engine ingest {self.dataset.name} {self.month}"
-        return HeaderMismatch(
-            f"{self.dataset.name} {self.month} does not match its contract",
-            facts={"file": place, "expected": expected, "found": found},
-            next_step=f"{advice} in {self.dataset.defined_in}, then run\n{run}",
-        )
+def _names(names: list[str], known: tuple[Fault, ...], mismatch: Mismatch) -> None:
+    """Refuse quotes and spaces around names; `names` are the header's text between commas."""
+    spaced = all(name.startswith(" ") for name in names[1:]) and any(fault.spaced for fault in known)
+    quoted = all(name.startswith('"') and name.endswith('"') for name in names) and any(fault.quoted for fault in known)
+    padded = {name for fault in known for name in fault.padded}
+    for position, name in enumerate(names, 1):
+        bare = name.removeprefix(" ") if spaced and position > 1 else name[1:-1] if quoted else name
+        if bare not in padded and bare.lower() != normalised(bare):
+            raise mismatch(position, repr(name.strip().strip('"').strip()), repr(name), _ADVICE)

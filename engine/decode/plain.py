@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.contract import Column
-    from engine.decode.header import Layout
+    from engine.decode.layout import CsvLayout
 
 _STORED = {16: np.int16, 32: np.int32, 64: np.int64}
+_RETURN = 13
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 # So many rows at a time, so that where their fields end stays in the cache while column after column is read.
 _ROWS_AT_ONCE = 1 << 13
 
 
-def parse(data: bytes, layout: Layout, *, lines: int) -> pl.DataFrame | None:
-    """Parse a block into the layout's columns; None where any value is not plain, or missing where it must not be.
+def parse(data: bytes, layout: CsvLayout, *, lines: int) -> pl.DataFrame | None:
+    """Parse a block into the layout's parsed columns; None where a value is not plain, or missing where it must not be.
 
     Args:
         data: Lines that the census found regular, UTF-8.
@@ -38,11 +39,13 @@ def parse(data: bytes, layout: Layout, *, lines: int) -> pl.DataFrame | None:
         lines: How many lines it has.
 
     """
-    if not data.endswith(b"\n") or not all(_readable(column) for column in layout.columns):
+    if not data.endswith(b"\n") or not all(_readable(column) for column in layout.parsed):
         return None
     block, fields = np.frombuffer(data, np.uint8), len(layout.fields)
     ends = np.empty(lines * fields + 1, np.int32)
     if not plain_kernel.find_ends(block, ends, fields, lines):
+        return None
+    if layout.unnamed and not _empty(block, ends[: lines * fields].reshape(lines, fields), layout.unnamed):
         return None
     outputs = [_Output(column, field, fields, lines) for field, column in enumerate(layout.fields) if column]
     for first in range(0, lines, _ROWS_AT_ONCE):
@@ -50,9 +53,16 @@ def parse(data: bytes, layout: Layout, *, lines: int) -> pl.DataFrame | None:
             if not output.read(block, ends, first, min(first + _ROWS_AT_ONCE, lines)):
                 return None
     made = {output.column.name: output.series(data) for output in outputs}
-    if any(not c.nullable and made[c.name].null_count() for c in layout.columns):
+    if any(not c.nullable and made[c.name].null_count() for c in layout.parsed):
         return None
-    return pl.DataFrame([made[c.name] for c in layout.columns])
+    return pl.DataFrame([made[c.name] for c in layout.parsed])
+
+
+def _empty(block: NDArray[np.uint8], ends: NDArray[np.int32], unnamed: int) -> bool:
+    """Tell whether the last fields of all lines are empty; a carriage return before the line end is none of theirs."""
+    gaps = np.diff(ends[:, -unnamed - 1 :], axis=1) - 1
+    gaps[:, -1] -= (gaps[:, -1] == 1) & (block[ends[:, -1] - 1] == _RETURN)
+    return not gaps.any()
 
 
 def _readable(column: Column) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.decode.pace import Pace
+from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,7 @@ class Report:
         rows: Good rows: `lines == rows + quarantined`.
         quarantined: Lines that went to quarantine.
         rounded: Values of good rows that were further from their rounded decimal than the tolerance.
+        outside: Values of good rows that the publisher's data dictionary does not know, by column.
         blank: Blank lines.
         bytes_read: Bytes of the file on disk read so far.
         first_rejects: The first few lines that went to quarantine, in the file's order.
@@ -55,6 +57,7 @@ class Report:
     rows: int = 0
     quarantined: int = 0
     rounded: int = 0
+    outside: dict[str, int] = field(default_factory=dict)
     blank: int = 0
     bytes_read: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
@@ -63,3 +66,18 @@ class Report:
     stop: Callable[[], None] | None = field(default=None, repr=False)
     pace: Pace = field(default_factory=Pace, repr=False)
     started: bool = field(default=False, repr=False)
+
+    def count(self, *, lines: int, rows: int, blank: int, rejected: int, where: str) -> None:
+        """Add a part of the file: all its lines must have become something.
+
+        Raises:
+            EngineError: They have not; this is a defect of ours.
+
+        """
+        if lines != rows + rejected + blank:
+            message = f"{lines} lines became {rows} rows, {rejected} rejects and {blank} blank lines"
+            raise EngineError(message, facts={"file": where}, next_step="please report this")
+        self.lines += lines - blank
+        self.rows += rows
+        self.blank += blank
+        self.quarantined += rejected

@@ -1,7 +1,6 @@
-"""The decode step as a lazy frame: blocks in, checked and typed rows out, rejects and counts aside.
+"""The decode step: a file as a lazy frame of checked and typed rows, rejects and counts aside, whatever its format.
 
-Each block is counted, then parsed on the fast path, or on the careful one where a byte or a value is out of the
-ordinary. For each block, and so for the file, lines = rows + quarantined + blank, or the scan fails.
+For every part of a file, and so for the file, lines = rows + quarantined + blank, or the scan fails.
 """
 
 from __future__ import annotations
@@ -12,28 +11,49 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from engine.decode import careful, census, fast, plain
-from engine.decode.blocks import Block, Oversize, Reader, Stopped, Torn
-from engine.decode.quarantine import first
+from engine.decode import csv_scan, dtypes, parquet_scan
+from engine.decode.blocks import Stopped
+from engine.decode.header import read_header
+from engine.decode.layout import ParquetLayout
+from engine.decode.magic import is_parquet
+from engine.decode.parquet_footer import read_footer
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from engine.decode.blocks import Item
-    from engine.decode.header import Layout
+    from engine.contract import Dataset
+    from engine.decode.layout import CsvLayout
     from engine.decode.quarantine import Quarantine
     from engine.decode.report import Report
+    from engine.month import Month
 
-# Months whose numbers are never plain (2014 has 8.9000000000000004) are not tried for ever.
-_PLAIN_TRIES = 8
 BLOCK_BYTES = 4 << 20
+
+
+def read_layout(path: Path, dataset: Dataset, month: Month, *, name: str) -> CsvLayout | ParquetLayout:
+    """Read what a file's head says of its columns and match it with the contract; the first bytes tell the format.
+
+    Args:
+        path: A CSV file, plain or gzip, or a Parquet file.
+        dataset: The dataset whose contract counts.
+        month: The file's month.
+        name: The file's name as its users know it, for messages.
+
+    Raises:
+        BadInput: The file is neither, is empty, torn, encrypted or has no rows.
+        HeaderMismatch: Its columns do not agree with the contract.
+
+    """
+    if is_parquet(path, name):
+        return read_footer(path, dataset, month, name=name)
+    return read_header(path, dataset, month, name=name)
 
 
 def scan(
     path: Path,
-    layout: Layout,
+    layout: CsvLayout | ParquetLayout,
     *,
     strict: bool,
     report: Report,
@@ -43,18 +63,20 @@ def scan(
     """Return the rows of a file as a lazy frame with the layout's columns; it can be drained once.
 
     Args:
-        path: A CSV file, plain or gzip.
+        path: The file.
         layout: What `read_layout` said of it.
-        strict: Whether a decimal that had to be rounded sends its row to quarantine.
+        strict: Whether a decimal that had to be rounded, or a value that the data dictionary does not know, sends its
+            row to quarantine.
         report: Filled while the frame is drained.
         quarantine: Takes the bad rows.
-        block_bytes: How much is decoded at once; the result does not depend on it.
+        block_bytes: How much CSV is decoded at once; the result does not depend on it.
 
     Raises:
         TornInput: While drained: the file ends inside a row, or its compression ends early. See `batches`.
+        BadInput: While drained: a Parquet file is damaged.
 
     """
-    schema = {c.name: fast.dtype(c.type) for c in layout.columns}
+    schema = {c.name: dtypes.dtype(c.type) for c in layout.columns}
 
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
@@ -69,7 +91,7 @@ def scan(
             if left == 0:
                 return
 
-    return register_io_source(source, schema=schema, explain_name="engine-csv")
+    return register_io_source(source, schema=schema, explain_name=f"engine-{layout.form}")
 
 
 def batches(frame: pl.LazyFrame, report: Report, *, rows: int | None = None) -> Generator[pl.DataFrame]:
@@ -109,101 +131,25 @@ def draining(report: Report) -> Iterator[None]:
 
 
 def _frames(
-    path: Path, layout: Layout, *, strict: bool, report: Report, quarantine: Quarantine, size: int
+    path: Path, layout: CsvLayout | ParquetLayout, *, strict: bool, report: Report, quarantine: Quarantine, size: int
 ) -> Iterator[pl.DataFrame]:
     if report.started:
         message = "a scan can be drained once"
         raise EngineError(message, next_step="scan the file again, with a new report and quarantine")
     report.started = True
-    decoder = _Decoder(layout, strict=strict, report=report, quarantine=quarantine)
+    frames = (
+        parquet_scan.frames(path, layout, strict=strict, report=report, quarantine=quarantine)
+        if isinstance(layout, ParquetLayout)
+        else csv_scan.frames(path, layout, strict=strict, report=report, quarantine=quarantine, size=size)
+    )
     try:
-        with Reader(path, skip_bytes=layout.header_bytes, block_bytes=size) as reader:
-            report.stop = reader.stop
-            for item, position in reader:
-                report.bytes_read = position
-                frame = decoder.decode(item)
-                if frame.height:
-                    report.pace.made(frame.height)
-                    yield frame
+        for frame in frames:
+            if frame.height:
+                report.pace.made(frame.height)
+                yield frame
         report.complete = True
     except Stopped:  # nobody listens any more; whoever still does must not take this for the end of the file
         raise
     except Exception as error:
         report.failure = error
         raise
-
-
-class _Decoder:
-    """Turns one item after the other into rows; knows the number of the next line."""
-
-    def __init__(self, layout: Layout, *, strict: bool, report: Report, quarantine: Quarantine) -> None:
-        self._layout = layout
-        self._strict = strict
-        self._report = report
-        self._quarantine = quarantine
-        self._line = 2
-        self._plain_tries = _PLAIN_TRIES
-        self._nothing = pl.DataFrame(schema={c.name: fast.dtype(c.type) for c in layout.columns})
-        self._end = b""
-
-    def decode(self, item: Item) -> pl.DataFrame:
-        match item:
-            case Block():
-                return self._block(item.data)
-            case Oversize():
-                rejects = careful.oversize(item, self._line, self._layout)
-                self._count(lines=1, rows=0, blank=0, rejects=rejects)
-                self._line += 1
-                self._end = item.head[-200:]
-                return self._nothing
-            case Torn(tail=tail, error=error):
-                number = self._line if tail else self._line - 1
-                raise careful.torn(tail or self._end, number, self._layout, why=error.message) from error
-
-    def _block(self, data: bytes) -> pl.DataFrame:
-        counted = census.take(data)
-        self._end = data[-200:]
-        parsed = None
-        if counted.regular(len(self._layout.fields)) and (not counted.high or _is_utf8(data)):
-            parsed = self._parsed(data, counted.lines)
-        if parsed is not None:
-            self._count(lines=counted.lines, rows=parsed.frame.height, blank=0, rejects=None)
-            self._report.rounded += parsed.rounded
-            frame = parsed.frame
-        else:
-            result = careful.parse(data, self._layout, counted=counted, first_line=self._line, strict=self._strict)
-            self._report.rounded += result.rounded
-            self._count(lines=counted.lines, rows=result.frame.height, blank=result.blank, rejects=result.rejects)
-            frame = result.frame
-        self._line += counted.lines
-        return frame
-
-    def _parsed(self, data: bytes, lines: int) -> fast.Parsed | None:
-        """Parse a regular block the plainest way that it allows."""
-        if self._plain_tries:
-            if (frame := plain.parse(data, self._layout, lines=lines)) is not None:
-                return fast.Parsed(frame=frame, rounded=0)
-            self._plain_tries -= 1
-        return fast.parse(data, self._layout, lines=lines, strict=self._strict)
-
-    def _count(self, *, lines: int, rows: int, blank: int, rejects: pl.DataFrame | None) -> None:
-        """Add a block to the report: all its physical lines must have become something."""
-        rejected = 0 if rejects is None else rejects.height
-        if lines != rows + rejected + blank:
-            message = f"{lines} lines became {rows} rows, {rejected} rejects and {blank} blank lines"
-            raise EngineError(message, facts={"file": f"{self._layout.name}, from line {self._line}"})
-        self._report.lines += lines - blank
-        self._report.rows += rows
-        self._report.blank += blank
-        self._report.quarantined += rejected
-        if rejects is not None and rejected:
-            self._report.first_rejects.extend(first(rejects, len(self._report.first_rejects)))
-            self._quarantine.add(rejects)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from engine.decode import cents, fast, lines
+from engine.decode import cents, dictionary, dtypes, fast, lines
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.contract import Column
-    from engine.decode.header import Layout
+    from engine.decode.layout import CsvLayout
 
 _BAD_SCHEMA = pl.Schema({"row": pl.Int64, "column": pl.String, "reason": pl.String})
 _SHOWN = 80
@@ -34,7 +34,7 @@ class Values:
     """Well-formed lines, judged.
 
     Attributes:
-        frame: Good rows in the layout's columns.
+        frame: Good rows in the layout's parsed columns.
         bad: `row` (index among the judged lines, ascending), `column` and `reason` of the others.
         rounded: Rounded decimals of the good rows.
 
@@ -64,21 +64,21 @@ class Lines:
     whole: bool
     quoted: bool
 
-    def typed(self, layout: Layout) -> pl.DataFrame:
+    def typed(self, layout: CsvLayout) -> pl.DataFrame:
         """Parse all lines, with null for what does not parse."""
         data = self.data if self.whole else lines.gather(self.data, self.starts, self.ends)[0].tobytes()
-        known = [c.name for c in layout.columns]
+        known = [*(c.name for c in layout.parsed), *fast.unnamed(layout)]
         return self._read(data, self.starts.size, layout, texts=False, only=known)
 
-    def texts(self, layout: Layout, at: NDArray[np.int64], only: list[str]) -> pl.DataFrame:
+    def texts(self, layout: CsvLayout, at: NDArray[np.int64], only: list[str]) -> pl.DataFrame:
         """Read some columns of the lines with these indices as text."""
         data = lines.gather(self.data, self.starts[at], self.ends[at])[0].tobytes()
         return self._read(data, at.size, layout, texts=True, only=only)
 
-    def _read(self, data: bytes, size: int, layout: Layout, *, texts: bool, only: list[str]) -> pl.DataFrame:
+    def _read(self, data: bytes, size: int, layout: CsvLayout, *, texts: bool, only: list[str]) -> pl.DataFrame:
         if not size:
-            kinds = {c.name: fast.read_dtype(c) for c in layout.columns}
-            return pl.DataFrame(schema=kinds)
+            kinds = {c.name: dtypes.read_dtype(c) for c in layout.parsed}
+            return pl.DataFrame(schema=kinds | dict.fromkeys(fast.unnamed(layout), pl.String()))
         frame = fast.read(data, layout, quoted=self.quoted, texts=texts, lenient=not texts, only=only)
         if frame.height != size:
             message = f"{size} lines were parsed as {frame.height} rows"
@@ -86,7 +86,7 @@ class Lines:
         return frame
 
 
-def judge(given: Lines, layout: Layout, *, strict: bool) -> Values:
+def judge(given: Lines, layout: CsvLayout, *, strict: bool) -> Values:
     """Parse lines and tell good rows from bad ones.
 
     Args:
@@ -96,12 +96,13 @@ def judge(given: Lines, layout: Layout, *, strict: bool) -> Values:
 
     """
     typed = given.typed(layout)
-    cells = [_cell(typed[c.name], c, strict=strict) for c in layout.columns]
+    cells = [_cell(typed[c.name], c, strict=strict) for c in layout.parsed]
     doubtful = {cell.column.name: cell for cell in cells if cell.suspicious.any()}
     bad = pl.DataFrame(schema=_BAD_SCHEMA)
     if doubtful:
         at = np.flatnonzero(np.logical_or.reduce([cell.suspicious for cell in doubtful.values()]))
         bad = _named(given.texts(layout, at, list(doubtful)), at, doubtful, layout)
+    bad = _with_surplus(bad, typed.select(fast.unnamed(layout)))
     good = np.ones(typed.height, np.bool_)
     good[bad["row"].to_numpy()] = False
     frame = pl.DataFrame([cell.series for cell in cells])
@@ -109,18 +110,48 @@ def judge(given: Lines, layout: Layout, *, strict: bool) -> Values:
     return Values(frame=frame.filter(good) if bad.height else frame, bad=bad.sort("row"), rounded=rounded)
 
 
+def _with_surplus(bad: pl.DataFrame, unnamed: pl.DataFrame) -> pl.DataFrame:
+    """Add the rows that have a value in a field without a name, unless something else is wrong with them already."""
+    if not unnamed.width:
+        return bad
+    found = (
+        unnamed.select(pl.coalesce(pl.all()).alias("text"))
+        .with_row_index("row")
+        .filter(pl.col("text").fill_null("") != "")
+        .select(
+            pl.col("row").cast(pl.Int64),
+            pl.lit(None, pl.String).alias("column"),
+            pl.format("a value in a field without a name: '{}'", pl.col("text").str.slice(0, _SHOWN)).alias("reason"),
+        )
+        .join(bad, on="row", how="anti")
+    )
+    return pl.concat([bad, found])
+
+
 @dataclass(slots=True, kw_only=True)
 class _Cell:
-    """One column of a block: its values so far, which rows need a look at the text, and verdicts of decimals."""
+    """One column of a block: its values so far, which rows need a look at the text, and verdicts of decimals.
+
+    `known_only` tells that a value which the data dictionary does not know is bad.
+    """
 
     column: Column
     series: pl.Series
     suspicious: NDArray[np.bool_]
     codes: NDArray[np.uint8] | None = None
     refused: tuple[int, ...] = ()
+    known_only: bool = False
 
 
 def _cell(read: pl.Series, column: Column, *, strict: bool) -> _Cell:
+    cell = _typed(read, column, strict=strict)
+    if strict and dictionary.speaks_of(column):
+        cell.known_only = True
+        cell.suspicious = cell.suspicious | dictionary.unknown(cell.series, column).to_numpy()
+    return cell
+
+
+def _typed(read: pl.Series, column: Column, *, strict: bool) -> _Cell:
     null = read.is_null().to_numpy()
     match column.type.kind:
         case "datetime" | "date":
@@ -149,7 +180,7 @@ def _decimal(read: pl.Series, column: Column, *, strict: bool) -> _Cell:
     return _Cell(column=column, series=result.series, suspicious=suspicious, codes=codes, refused=refused)
 
 
-def _named(texts: pl.DataFrame, at: NDArray[np.int64], cells: dict[str, _Cell], layout: Layout) -> pl.DataFrame:
+def _named(texts: pl.DataFrame, at: NDArray[np.int64], cells: dict[str, _Cell], layout: CsvLayout) -> pl.DataFrame:
     """Return the rows that are bad, each with its first bad column in the file's order; mend what can be mended."""
     free = np.ones(at.size, np.bool_)
     found = [pl.DataFrame(schema=_BAD_SCHEMA)]
@@ -189,6 +220,8 @@ def _reasons(cell: _Cell, text: pl.Series, at: NDArray[np.int64]) -> pl.Series:
             cents.ROUNDED: "not a whole cent: '{}'" if kind.scale == _CENTS else f"not a whole {kind}: '{{}}'",
         }
         cases += [(pl.Series(cell.codes[at] == code), words[code]) for code in cell.refused]
+    if cell.known_only:
+        cases.append((dictionary.unknown(value, column), dictionary.REASON))
     if not column.nullable:
         cases.append((value.is_null(), "no value, and the column must have one"))
     return _worded(cases, text)

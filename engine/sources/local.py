@@ -39,6 +39,11 @@ class LocalFile:
     names: Sequence[str]
     named_by_month: bool = False
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """What `look` may say of where the file is."""
+        return tuple(str(_whole(path)) for path in (self.place, *(self.place / name for name in self.names)))
+
     def look(self) -> SourceInfo:
         """Tell what is there, for one stat a candidate."""
         path, status = self._find()

@@ -71,6 +71,11 @@ class WebFile:
     patience: Patience = PATIENCE
     free_bytes: Callable[[Path], int] = _free_bytes
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """What `look` may say of where the file is."""
+        return tuple(address.shown for address in self.addresses)
+
     def look(self) -> SourceInfo:
         """Ask for the first URL that is there, with one HEAD request (a GET of one byte where HEAD is refused)."""
         refusal: SourceUnreachable | None = None

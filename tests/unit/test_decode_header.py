@@ -145,7 +145,7 @@ def zipped(tmp_path: Path) -> bytes:
         (b"id,fare\r\n\r\n\n", "no data"),
         (b"<!DOCTYPE html>\n<html>\n", "web page"),
         (b"\xef\xbb\xbf \n<html>\n", "web page"),
-        (b"PAR1abcdPAR1", "not read yet"),
+        (b"PAR1abcdPAR1", "damaged"),
         (b"PAR1abcd", "without its footer"),
         ("id,fare\n1,2\n".encode("utf-16"), "UTF-16"),
         ("id,fare\n1,2\n".encode("utf-16-le"), "NUL"),

@@ -103,8 +103,7 @@ class ParquetWork:
         return Writer(self._path(f"{self._files}.parquet"), self._schema)
 
     def _tables(self, batches: Iterable[pl.DataFrame], keys: KeySpill) -> Iterator[pa.Table]:
-        filename = self._load.dataset.filename(self._load.month)
-        same = {FILENAME: pa.scalar(filename), SOURCE_MONTH: pa.scalar(self._load.month.first_day)}
+        same = {FILENAME: pa.scalar(self._load.filename), SOURCE_MONTH: pa.scalar(self._load.month.first_day)}
         for frame in batches:
             ids = id_bytes(frame[ID])
             keys.add(ids)

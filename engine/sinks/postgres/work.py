@@ -187,7 +187,7 @@ class PostgresWork:
                 sql.SQL("DELETE FROM {} WHERE table_name = %s AND source_month = %s").format(self.main.rejects),
                 [self.main.name, month.first_day],
             )
-        same = (self.load.load_id, self.main.name, month.first_day, self.load.dataset.filename(month))
+        same = (self.load.load_id, self.main.name, month.first_day, self.load.filename)
         query = sql.SQL(
             "COPY {} (load_id, table_name, source_month, filename, line, column_name, reason, raw) FROM STDIN"
         ).format(self.main.rejects)
@@ -200,9 +200,7 @@ class PostgresWork:
     def _constants(self) -> sql.Composed:
         month = sql.Literal(str(self.load.month.first_day))
         parts = [
-            sql.SQL("ADD COLUMN {} text NOT NULL DEFAULT {}").format(
-                quoted(FILENAME), sql.Literal(self.load.dataset.filename(self.load.month))
-            ),
+            sql.SQL("ADD COLUMN {} text NOT NULL DEFAULT {}").format(quoted(FILENAME), sql.Literal(self.load.filename)),
             sql.SQL("ADD COLUMN {} date NOT NULL DEFAULT {}").format(quoted(SOURCE_MONTH), month),
             # Saves ATTACH the scan that it would make under its lock.
             sql.SQL("ADD CONSTRAINT {} CHECK ({} = {}::date)").format(

@@ -1,65 +1,40 @@
-"""What a dataset promises: its columns, the names they had over the years, its identity, and what to do with the rest.
-
-A dataset is data: `engine.catalog` reads it from one TOML file. Nothing here knows of files, Polars or databases.
-"""
+"""What a dataset promises as a whole: its columns, its identity, and what to do with the rest."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from engine.logical import Logical
+from engine.contract.column import Span
 
 if TYPE_CHECKING:
+    from engine.contract.column import Column, Form
     from engine.month import Month
 
 UnknownPolicy = Literal["freeze", "discard", "evolve"]
 
-# The three columns that the engine adds to every row, and the path key of the hive layout.
-ID, FILENAME, SOURCE_MONTH = "unique_row_id", "filename", "source_month"
-RESERVED = frozenset({ID, FILENAME, SOURCE_MONTH, "month"})
-
-
-def normalised(header_name: str) -> str:
-    """Return a header's name as aliases are compared: without quotes, outer spaces and case."""
-    return header_name.strip().strip('"').strip().lower()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column of a contract.
+class Fault:
+    """A fault of form that CSV files of some months are known to have; in any other month it is refused.
 
     Attributes:
-        name: Canonical name, lower case.
-        type: Its logical type.
-        nullable: Whether a missing value is legal; where not, it sends the row to quarantine.
-        aliases: Other header names, already `normalised`.
-        since: First month whose files have it; None: from the beginning.
-        until: Last month whose files have it; None: to this day.
-        format: How dates and times are written, in strftime's words; empty: ISO 8601 with a space.
-        description: One line for people; becomes the column's comment in a database.
+        span: The months.
+        header_end: What stands between the last name and the first row, byte by byte; empty: a line end as in rows.
+        spaced: Whether a space follows each comma of the header.
+        quoted: Whether each name stands in quotes.
+        padded: Names with spaces at an end, exactly as they stand.
+        unnamed_fields: Fields that every row has beyond the last name, all of them empty.
 
     """
 
-    name: str
-    type: Logical
-    nullable: bool = True
-    aliases: tuple[str, ...] = ()
-    since: Month | None = None
-    until: Month | None = None
-    format: str = ""
-    description: str = ""
-
-    def published_in(self, month: Month) -> bool:
-        """Tell whether files of `month` are expected to have this column."""
-        return (self.since is None or self.since <= month) and (self.until is None or month <= self.until)
-
-    @property
-    def time_format(self) -> str:
-        """The strftime format of a date or a datetime."""
-        return self.format or ("%Y-%m-%d" if self.type.kind == "date" else "%Y-%m-%d %H:%M:%S")
+    span: Span
+    header_end: str = ""
+    spaced: bool = False
+    quoted: bool = False
+    padded: tuple[str, ...] = ()
+    unnamed_fields: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +68,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """Columns in canonical order, identity and policy of one dataset."""
+    """Columns in canonical order, identity, policy and known faults of one dataset.
+
+    Where `faults` is empty, nobody has looked at the files closely: names may be quoted, padded and spaced, and blank
+    lines may follow the header, in any month.
+    """
 
     columns: tuple[Column, ...]
     identity: Identity
     policy: Policy
+    faults: tuple[Fault, ...] = ()
 
     def column(self, name: str) -> Column:
         """Return the column of that canonical name; KeyError where there is none."""
@@ -105,6 +85,16 @@ class Contract:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    @property
+    def published(self) -> tuple[Column, ...]:
+        """The columns that files can have: all but those that only keep the rest of another column's texts."""
+        kept = {c.codes.rest for c in self.columns if c.codes}
+        return tuple(c for c in self.columns if c.name not in kept)
+
+    def faults_of(self, month: Month) -> tuple[Fault, ...]:
+        """Return the faults that CSV files of a month are known to have."""
+        return tuple(fault for fault in self.faults if fault.span.covers(month))
 
     @property
     def identity_label(self) -> str:
@@ -132,14 +122,14 @@ class Origin:
 
     """
 
-    format: Literal["csv", "parquet"]
+    format: Form
     url: str
     since: Month | None = None
     until: Month | None = None
 
     def has(self, month: Month) -> bool:
         """Tell whether this place is known to publish that month."""
-        return (self.since is None or self.since <= month) and (self.until is None or month <= self.until)
+        return Span(since=self.since, until=self.until).covers(month)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,16 +157,7 @@ class Dataset:
     contract: Contract
     defined_in: str
 
-    def filename(self, month: Month) -> str:
-        """Return the value of `filename`, such as `yellow_tripdata_2019-01.csv`."""
-        return self.file.format(dataset=self.name, month=month)
-
-
-def carried(name: str) -> Column:
-    """Return the column that holds what the contract does not name (policy `evolve`): text, as published."""
-    return Column(name=name, type=Logical(kind="text"), description="Not in the contract; carried as published")
-
-
-def is_name(text: str) -> bool:
-    """Tell whether a text can name a dataset, a table or a column: lower case, as PostgreSQL folds unquoted names."""
-    return re.fullmatch(r"[a-z_][a-z0-9_]{0,54}", text) is not None
+    def filename(self, month: Month, form: Form = "csv") -> str:
+        """Return the value of `filename`, such as `yellow_tripdata_2019-01.csv`, without a compression suffix."""
+        name = self.file.format(dataset=self.name, month=month)
+        return f"{name.removesuffix('.csv')}.parquet" if form == "parquet" else name
