@@ -14,7 +14,8 @@ import pytest
 from engine.errors import UsageError
 from engine.receipt import State
 from engine.targets import Place
-from tests.conformance.world import MONTH, ROOT, PostgresWorld, lines, postgres_world, settings_in, trips
+from tests.conformance.postgres_world import PostgresWorld, postgres_world
+from tests.conformance.world import MONTH, ROOT, lines, settings_in, trips
 from tests.servers import LocalServer, account, installed, pooler
 
 if TYPE_CHECKING:
