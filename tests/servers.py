@@ -41,6 +41,13 @@ def account() -> str | None:
     pytest.skip("servers do not run as root, and there is no account to run them")
 
 
+def enterable(folder: Path) -> None:
+    """Let the account that runs servers enter a folder of pytest's."""
+    if account() is not None:
+        for place in (folder, *list(folder.parents)[:2]):
+            place.chmod(place.stat().st_mode | 0o711)
+
+
 def free_port() -> int:
     """Return a TCP port that nobody listens on."""
     with socket.socket() as probe:
