@@ -82,6 +82,18 @@ class LocalServer:
             cwd="/",
         )
 
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """From the next start on, answer with this certificate and take encrypted connections over TCP only."""
+        for source, name in ((certificate, "server.crt"), (key, "server.key")):
+            place = self._data / name
+            shutil.copyfile(source, place)
+            place.chmod(0o600)
+            if self._user:
+                shutil.chown(place, self._user)
+        (self._data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 trust\n")
+        with (self._data / "postgresql.conf").open("a") as settings:
+            settings.write("ssl = on\n")
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
