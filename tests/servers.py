@@ -41,6 +41,13 @@ def account() -> str | None:
     pytest.skip("servers do not run as root, and there is no account to run them")
 
 
+def enterable(folder: Path) -> None:
+    """Let the account that runs servers enter a folder of pytest's."""
+    if account() is not None:
+        for place in (folder, *list(folder.parents)[:2]):
+            place.chmod(place.stat().st_mode | 0o711)
+
+
 def free_port() -> int:
     """Return a TCP port that nobody listens on."""
     with socket.socket() as probe:
@@ -74,6 +81,18 @@ class LocalServer:
             user=self._user,
             cwd="/",
         )
+
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """From the next start on, answer with this certificate and take encrypted connections over TCP only."""
+        for source, name in ((certificate, "server.crt"), (key, "server.key")):
+            place = self._data / name
+            shutil.copyfile(source, place)
+            place.chmod(0o600)
+            if self._user:
+                shutil.chown(place, self._user)
+        (self._data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 trust\n")
+        with (self._data / "postgresql.conf").open("a") as settings:
+            settings.write("ssl = on\n")
 
     def start(self) -> None:
         """Start it and wait until it answers."""

@@ -1,4 +1,4 @@
-"""What acceptance tests share: a user of the command line, and small months to load."""
+"""What acceptance tests share: a user of the command line, small months to load, and a schema to load them into."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import pytest
 from engine.month import Month
 from engine.sample import write_sample
 from tests.command_line import Engine
+from tests.conformance.postgres_world import postgres_world
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.command_line import Ended
+    from tests.conformance.postgres_world import PostgresWorld
 
 ROWS = 2_000
 
@@ -50,3 +53,10 @@ def resident(tmp_path_factory: pytest.TempPathFactory, months: Path) -> Engine:
     loaded: Ended = engine.run("ingest", "yellow", "2019-01", "--from", months)
     assert loaded.code == 0, loaded.err
     return engine
+
+
+@pytest.fixture
+def world(postgres_url: str, tmp_path: Path) -> Iterator[PostgresWorld]:
+    """Give an empty schema on a real server."""
+    with postgres_world(postgres_url, tmp_path) as world:
+        yield world

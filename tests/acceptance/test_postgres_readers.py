@@ -13,7 +13,8 @@ import pytest
 from engine.errors import Busy
 from engine.month import Month
 from engine.receipt import State
-from tests.conformance.world import MONTH, TRIPS, PostgresWorld, lines, postgres_world, trips
+from tests.conformance.postgres_world import PostgresWorld, postgres_world
+from tests.conformance.world import MONTH, TRIPS, lines, trips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,8 +15,9 @@ import pytest
 from engine.errors import UsageError
 from engine.receipt import State
 from engine.targets import Place
-from tests.conformance.world import MONTH, ROOT, PostgresWorld, lines, postgres_world, settings_in, trips
-from tests.servers import LocalServer, account, installed, pooler
+from tests.conformance.postgres_world import PostgresWorld, postgres_world
+from tests.conformance.world import MONTH, ROOT, lines, settings_in, trips
+from tests.servers import LocalServer, enterable, installed, pooler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,13 +48,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PostgresWo
         yield world
 
 
-def enterable(folder: Path) -> None:
-    """Let the account that runs servers enter a folder of pytest's."""
-    if account() is not None:
-        for place in (folder, *list(folder.parents)[:2]):
-            place.chmod(place.stat().st_mode | 0o711)
-
-
 def _engine(world: PostgresWorld, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "engine", "ingest", str(world.folder / "trips.toml"), str(MONTH)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "ENGINE_"))}
@@ -81,12 +76,17 @@ def test_a_pooler_is_refused(
     assert world.states() == {}
 
 
+def _variables(url: str) -> dict[str, str]:
+    """Return the PG* variables that say what a URL says."""
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "password": "PGPASSWORD"}
+    address = psycopg.conninfo.conninfo_to_dict(url)
+    return {variable: str(address[name]) for name, variable in names.items() if address.get(name)}
+
+
 def test_pg_variables_name_the_target(postgres_url: str, world: PostgresWorld) -> None:
     """Without --to, PGHOST and its like name the server, for the rows as for the ledger."""
     world.write(lines(*range(10)))
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "password": "PGPASSWORD"}
-    address = psycopg.conninfo.conninfo_to_dict(postgres_url)
-    variables = {variable: str(address[name]) for name, variable in names.items() if address.get(name)}
+    variables = _variables(postgres_url)
     for state in ("loaded", "unchanged"):
         process = _engine(world, "--schema", world.schema, "--output", "json", **variables)
         out, err = process.communicate(timeout=60)
@@ -94,6 +94,19 @@ def test_pg_variables_name_the_target(postgres_url: str, world: PostgresWorld) -
         assert f'"state": "{state}"' in out
     assert len(world.visible() or ()) == 10
     assert not (world.folder / "home" / "postgres").exists(), "no embedded server was made"
+
+
+def test_pg_variables_name_the_target_that_is_verified(
+    postgres_url: str, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --to, a month is also read back from the server that PGHOST and its like name."""
+    world.write(lines(*range(10)))
+    world.load()
+    for variable, value in _variables(postgres_url).items():
+        monkeypatch.setenv(variable, value)
+    world.place = Place(schema=world.schema)
+    world.settings = replace(world.settings, postgres_named=True)
+    assert world.verified(against_source=True).agree
 
 
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT], ids=["crash", "shutdown"])

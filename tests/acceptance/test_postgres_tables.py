@@ -1,31 +1,20 @@
-"""Main tables in databases of other people: their indexes, constraints, columns, schemas, roles and odd names."""
+"""Main tables in databases of other people: their indexes, constraints, columns and views."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
-from psycopg import sql
 
-from engine.errors import TableMismatch, UsageError
+from engine.errors import TableMismatch
 from engine.month import Month
 from engine.receipt import State
-from engine.targets import Place
-from tests.conformance.world import MONTH, TRIPS, PostgresWorld, lines, postgres_world, trips
+from tests.conformance.world import MONTH, TRIPS, lines, trips
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.conformance.postgres_world import PostgresWorld
 
 PARTITION = "trips_tripdata_2019_02"
-
-
-@pytest.fixture
-def world(postgres_url: str, tmp_path: Path) -> Iterator[PostgresWorld]:
-    """Give an empty schema on a real server."""
-    with postgres_world(postgres_url, tmp_path) as world:
-        yield world
 
 
 def _begun(world: PostgresWorld, *statements: str) -> None:
@@ -181,116 +170,6 @@ def test_the_new_table_is_analysed(world: PostgresWorld) -> None:
     assert world.query("SELECT count(*) > 3 FROM pg_stats WHERE tablename = 'trips_tripdata_2019_01'") == [(True,)]
 
 
-def test_two_datasets_share_a_schema(world: PostgresWorld) -> None:
-    """Two datasets in one schema share ledger and rejects and nothing else."""
-    world.write([*lines(*range(9)), "x,2019-01-01 10:00:00,1.00,n"])
-    world.load()
-    rides = trips(world.folder, TRIPS.replace('"trips"', '"rides"'))
-    world.write([*lines(*range(19)), "y,2019-01-01 10:00:00,1.00,n"], name="rides_tripdata_2019-01.csv")
-    world.load(dataset=rides)
-    assert world.query("SELECT count(*) FROM trips_tripdata UNION ALL SELECT count(*) FROM rides_tripdata") == [
-        (9,),
-        (19,),
-    ]
-    assert len(world.rejects()) == 2
-    world.write([*lines(*range(18)), "z,2019-01-01 10:00:00,1.00,n"], name="rides_tripdata_2019-01.csv")
-    world.load(dataset=rides)
-    assert sorted(raw[0] for *_, raw in world.rejects()) == ["x", "z"]
-    assert sorted(world.states().values()) == ["loaded", "loaded", "superseded"]
-
-
-def test_another_table_is_another_target(world: PostgresWorld) -> None:
-    """`--table` names a second main table with a month, a lock and a ledger of its own."""
-    world.write(lines(*range(9)))
-    place = Place(url=world.url, schema=world.schema, table="other")
-    assert world.load().state is world.load(to=place).state is State.LOADED
-    assert world.query("SELECT count(*) FROM other") == [(9,)]
-    assert sorted(world.states().values()) == ["loaded", "loaded"]
-
-
-@pytest.mark.parametrize("name", ['"; DROP TABLE victim; --', "a'b", "Ünï {x}", 'Up "and" down', "a.b"])
-def test_names_are_only_ever_names(world: PostgresWorld, name: str) -> None:
-    """Whatever stands in --schema and --table is a name: quoted, never run; odd names just work."""
-    world.query("CREATE TABLE victim (id int)")
-    with psycopg.connect(world.url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
-    world.write(lines(*range(9)))
-    place = Place(url=world.url, schema=name, table=name)
-    for mode in ("replace", "append"):
-        world.load(to=place, mode=mode, force=True)
-    with psycopg.connect(world.url) as connection:
-        row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name, name))).fetchone()
-    assert row == (9,)
-    assert world.query("SELECT count(*) FROM victim") == [(0,)]
-    with psycopg.connect(world.url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
-
-
-def test_dataset_files_cannot_smuggle_statements(world: PostgresWorld) -> None:
-    """Column and table names of a dataset file are checked; its file name and descriptions are values only."""
-    for old, new in (
-        ('name = "note"', 'name = "note\\"; DROP TABLE victim; --"'),
-        ('"trips"', '"t; DROP TABLE victim"'),
-    ):
-        with pytest.raises(UsageError):
-            trips(world.folder, TRIPS.replace(old, new))
-    evil = TRIPS.replace("[policy]", 'file = "{dataset}_{month}\'); DROP TABLE victim; --.csv"\n[policy]')
-    world.query("CREATE TABLE victim (id int)")
-    world.dataset = trips(world.folder, evil.replace("A number", "'); DROP TABLE victim; --"))
-    path = world.write(lines(*range(9)), name="any.csv")
-    world.load(location=path)
-    assert world.query("SELECT DISTINCT filename FROM trips_tripdata") == [
-        ("trips_2019-01'); DROP TABLE victim; --.csv",)
-    ]
-    assert world.query("SELECT count(*) FROM victim") == [(0,)]
-
-
-def _role(world: PostgresWorld, *grants: str) -> str:
-    """Make a role with certain rights and return the URL of its connection."""
-    role = f"r_{world.schema}"
-    with psycopg.connect(world.url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret-word'".encode())
-        for grant in grants:
-            connection.execute(f"GRANT {grant} ON SCHEMA {world.schema} TO {role}".encode())
-    address = psycopg.conninfo.conninfo_to_dict(world.url)
-    user = address.get("user")
-    return world.url.replace(f"//{user}@", f"//{role}:secret-word@").replace(f"//{user}:", f"//{role}:")
-
-
-def test_a_role_that_may_only_create_in_one_schema(world: PostgresWorld) -> None:
-    """A role needs nothing but USAGE and CREATE on one schema to load, replace, append and verify."""
-    world.place = Place(url=_role(world, "USAGE, CREATE"), schema=world.schema)
-    world.write(lines(*range(20)))
-    receipt = world.load()
-    assert "secret-word" not in receipt.to_json()
-    world.write(lines(*range(19), note="x"))
-    world.load()
-    world.write(lines(100))
-    receipt = world.load(mode="append")
-    assert receipt.rows.total == 20
-    world.assert_consistent(receipt)
-
-
-@pytest.mark.parametrize("grants", [(), ("USAGE",)])
-def test_a_role_without_rights_is_told_which(world: PostgresWorld, grants: tuple[str, ...]) -> None:
-    """A role that may not create in the schema is told so, without its password."""
-    world.place = Place(url=_role(world, *grants), schema=world.schema)
-    world.write(lines(*range(20)))
-    result = world.run()
-    assert isinstance(result.error, TableMismatch)
-    assert "GRANT" in str(result.error)
-    assert "secret-word" not in str(result.error)
-
-
-def test_a_schema_that_is_not_there(world: PostgresWorld) -> None:
-    """A schema that does not exist is not made silently."""
-    world.place = Place(url=world.url, schema="no_such_schema")
-    world.write(lines(*range(20)))
-    result = world.run()
-    assert isinstance(result.error, TableMismatch)
-    assert "CREATE SCHEMA" in str(result.error)
-
-
 def test_constants_are_kept_in_the_catalogue(world: PostgresWorld) -> None:
     """`filename` and `source_month` are defaults in the catalogue: right in every row, stored in none of them."""
     world.write(lines(*range(1000), 5, 5))
@@ -301,15 +180,3 @@ def test_constants_are_kept_in_the_catalogue(world: PostgresWorld) -> None:
         "SELECT attname FROM pg_attribute WHERE attrelid = 'trips_tripdata_2019_01'::regclass AND atthasmissing"
     )
     assert {name for (name,) in missing} == {"filename", "source_month"}
-
-
-@pytest.mark.parametrize("name", ["", "a%sb", "x" * 64])
-def test_names_that_would_be_cut_are_refused(world: PostgresWorld, name: str) -> None:
-    """A table name that PostgreSQL would cut or that no statement can hold is refused before anything is done."""
-    world.write(lines(*range(9)))
-    assert isinstance(world.run(to=Place(url=world.url, schema=name)).error, UsageError)
-    if name:
-        assert isinstance(world.run(to=Place(url=world.url, table=name)).error, UsageError)
-    assert isinstance(world.run(to=Place(url=world.url, schema=world.schema, table="y" * 53)).error, UsageError)
-    world.load(to=Place(url=world.url, schema=world.schema, table="y" * 52))
-    assert world.run(to=Place(url=world.url, schema=world.schema, table="y" * 52), force=True).error is None

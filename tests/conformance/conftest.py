@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conformance.world import KINDS, FolderWorld, World, postgres_world, settings_in, trips
+from tests.conformance.folder_world import FolderWorld
+from tests.conformance.postgres_world import postgres_world
+from tests.conformance.world import KINDS, World, settings_in, trips
 from tests.servers import LocalServer, installed
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ from typing import Self
 import pytest
 
 from engine.receipt import State
-from tests.conformance.world import MONTH, FolderWorld, PostgresWorld, World, lines
+from tests.conformance.folder_world import FolderWorld
+from tests.conformance.postgres_world import PostgresWorld
+from tests.conformance.world import MONTH, World, lines
 
 BAD = "x,2019-01-01 10:00:00,1.00,n"
 # The most steps of an ingest; a run that takes more has changed so much that this suite wants a look.

@@ -17,7 +17,8 @@ import pytest
 from engine.errors import Busy
 from engine.month import Month
 from engine.receipt import State
-from tests.conformance.world import MONTH, ROOT, TRIPS, PostgresWorld, World, lines, trips
+from tests.conformance.postgres_world import PostgresWorld
+from tests.conformance.world import MONTH, ROOT, TRIPS, World, lines, trips
 
 if TYPE_CHECKING:
     from pathlib import Path

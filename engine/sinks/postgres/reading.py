@@ -38,14 +38,15 @@ def stored_rows(url: str, query: str, columns: Sequence[Column]) -> Iterator[pl.
     """Yield what a query selects: the columns in this order, then `unique_row_id`.
 
     Args:
-        url: libpq URL of the server.
+        url: libpq URL of the server; empty: what the `PG*` variables say.
         query: Selects what `selected` says.
         columns: Their declarations.
 
     """
     from adbc_driver_postgresql import dbapi  # noqa: PLC0415 - costs 50 ms that other commands need not pay
 
-    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+    # The driver takes an empty text for no URL at all; this one says as little, and libpq reads the variables.
+    with dbapi.connect(url or "postgresql://") as connection, connection.cursor() as cursor:
         cursor.execute(query)
         for batch in cursor.fetch_record_batch():
             yield _frame(batch, columns)
