@@ -64,6 +64,7 @@ class Inspection:
         rows: Good rows.
         quarantined: Lines that would go to quarantine.
         counts: Strays, rounded values, nulls, values that the data dictionary does not know.
+        first_lines: The first data lines of a CSV file, as they stand.
         first_rejects: The first few lines that would go to quarantine.
         refused: Why an ingest would refuse the file; None: it would not.
 
@@ -81,6 +82,7 @@ class Inspection:
     lines: int = 0
     rows: int = 0
     quarantined: int = 0
+    first_lines: tuple[str, ...] = ()
     counts: Counts = field(default_factory=Counts)
     first_rejects: list[Reject] = field(default_factory=list)
     refused: EngineError | None = None
@@ -117,6 +119,7 @@ def inspect(  # noqa: PLR0913 - keywords, each one word of what is asked
     watch.step("read", fetched.info.bytes)
     try:
         head = peek(fetched.path, fetched.path.name)
+        found.first_lines = head.lines[:rows]
         _headed(found, head, dataset, month)
         layout = read_layout(fetched.path, dataset, month, name=fetched.path.name)
         with files.scratch(spool / f"inspect-{new_load_id()}") as scratch:

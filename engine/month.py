@@ -50,6 +50,10 @@ class Month:
         """Return the month after this one."""
         return Month(self.year + self.month // _MONTHS, self.month % _MONTHS + 1)
 
+    def previous(self) -> Month:
+        """Return the month before this one."""
+        return Month(self.year - (self.month == 1), (self.month - 2) % _MONTHS + 1)
+
     def through(self, last: Month) -> Iterator[Month]:
         """Yield this month and each one after it up to and including `last`; nothing where `last` is earlier."""
         month = self

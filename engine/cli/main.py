@@ -20,6 +20,7 @@ COMMANDS = {
     "backfill": ("backfill", "Load a range of months, one after the other."),
     "status": ("status", "List the months that the target has, with their counts."),
     "verify": ("verify", "Prove that a month in the target is what was published."),
+    "inspect": ("inspect", "Look at a month's file as an ingest would, and write nothing."),
     "datasets": ("datasets", "List the datasets, or show one."),
     "sample": ("sample", "Write a realistic month to try things with, offline."),
     "psql": ("psql", "Open a shell, or run one query, on the target's database."),

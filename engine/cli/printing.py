@@ -31,15 +31,16 @@ def receipt_text(receipt: Receipt) -> str:
         noted = [f"{counts.strays:,} outside the month"] if counts.strays else []
         noted += [f"{counts.rounded:,} amounts rounded to the cent"] if counts.rounded else []
         lines += [f"  {'noted':<11} {'; '.join(noted)}"] if noted else []
-        lines += _wrapped("unknown", [f"{name} {count:,}" for name, count in sorted(counts.outside.items())])
-        lines += _wrapped("nulls", [f"{name} {count:,}" for name, count in sorted(counts.nulls.items())])
+        lines += wrapped("unknown", [f"{name} {count:,}" for name, count in sorted(counts.outside.items())])
+        lines += wrapped("nulls", [f"{name} {count:,}" for name, count in sorted(counts.nulls.items())])
         lines.append(f"  {'ids':<11} {receipt.identity}, checksum {receipt.id_checksum}")
     if receipt.state is State.LOADED and seconds:
         lines.append(f"  {'speed':<11} {rows.lines / seconds:,.0f} rows/s{_megabytes(source.bytes, seconds)}")
     return "\n".join(lines)
 
 
-def _wrapped(label: str, parts: list[str]) -> list[str]:
+def wrapped(label: str, parts: list[str]) -> list[str]:
+    """Return words after a label, wrapped below each other; no line where there are none."""
     first, other = f"  {label:<11} ", " " * 14
     whole = ", ".join(part.replace(" ", _KEPT) for part in parts)  # a name and its number stay on one line
     lines = textwrap.wrap(whole, _WIDTH, initial_indent=first, subsequent_indent=other)

@@ -36,6 +36,14 @@ class Fault:
     padded: tuple[str, ...] = ()
     unnamed_fields: int = 0
 
+    def words(self) -> list[str]:
+        """Return the fault for people."""
+        said = [f"{self.header_end!r} after the header"] if self.header_end else []
+        said += ["a space after each comma of the header"] if self.spaced else []
+        said += ["names in quotes"] if self.quoted else []
+        said += [f"the name {name!r}" for name in self.padded]
+        return said + ([f"{self.unnamed_fields} fields without a name, all empty"] if self.unnamed_fields else [])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:

@@ -29,7 +29,7 @@ _ROWS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Head:
+class Head:
     """The beginning of a CSV file.
 
     Attributes:
@@ -74,10 +74,10 @@ def read_header(path: Path, dataset: Dataset, month: Month, *, name: str) -> Csv
 
     """
     try:
-        head = _read(path, name)
+        head = read_head(path, name)
     except EngineError as error:
         raise error.within(file=name) from error.__cause__
-    text = _text(head.line, name)
+    text = header_text(head.line, name)
     if not head.more:
         message = "the file has a header and no data"
         raise BadInput(message, facts={"file": name, "header": text[:200]})
@@ -109,7 +109,13 @@ def _parsed(column: Column, month: Month) -> Column:
     return as_text(column) if column.codes.span.covers(month) else as_stored(column)
 
 
-def _read(path: Path, name: str) -> _Head:
+def read_head(path: Path, name: str) -> Head:
+    """Read the beginning of a CSV file.
+
+    Raises:
+        BadInput: It is no CSV, or empty.
+
+    """
     with Stream(path) as stream:
         data = b""
         while b"\n" not in data and len(data) <= _LIMIT and (piece := stream.read(_LIMIT)):
@@ -127,7 +133,7 @@ def _read(path: Path, name: str) -> _Head:
             more = bool(piece.strip(b"\r\n"))
         begun = rest.lstrip(b"\r\n")
         rows = [row + b"\n" for row in begun.split(b"\n")[:-1]]
-        return _Head(
+        return Head(
             line=line,
             blank=rest[: len(rest) - len(begun)],
             rows=tuple(row for row in rows[:_ROWS] if row.strip(b"\r\n")),
@@ -136,7 +142,13 @@ def _read(path: Path, name: str) -> _Head:
         )
 
 
-def _text(head: bytes, name: str) -> str:
+def header_text(head: bytes, name: str) -> str:
+    """Return the first line as text, without byte order mark and line end.
+
+    Raises:
+        BadInput: It is blank, or no text.
+
+    """
     line = head.removeprefix(BOM).rstrip(b"\r\n")
     problem = "has NUL bytes: is it UTF-16?" if b"\0" in line else "is blank" if not line.strip() else ""
     try:
@@ -149,7 +161,7 @@ def _text(head: bytes, name: str) -> str:
     return text
 
 
-def _faults(head: _Head, names: list[str], known: tuple[Fault, ...], mismatch: Mismatch) -> int:
+def _faults(head: Head, names: list[str], known: tuple[Fault, ...], mismatch: Mismatch) -> int:
     """Refuse faults that files of this month are not known to have; return how many fields have no name."""
     if head.end != head.row_end and head.end.decode() not in {fault.header_end for fault in known}:
         expected, found = repr(head.row_end.decode()), repr(head.end.decode())

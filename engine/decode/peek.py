@@ -107,4 +107,3 @@ def _expected(dataset: Dataset, month: Month, form: Form) -> object:
         for c in dataset.contract.published
     ]
     return columns, [dataset.contract.faults_of(month) if form == "csv" else ()]
-

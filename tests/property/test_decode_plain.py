@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.contract import Column, Contract, Dataset, Identity, Policy
-from engine.decode import Layout, fast, plain, read_layout
+from engine.decode import CsvLayout, fast, plain
+from engine.decode.header import read_header
 from engine.logical import Logical
 from engine.month import Month
 
@@ -46,7 +47,7 @@ _plain_line = st.tuples(*(st.just("") | _value[name] for name in TYPES)).map(","
 
 
 @pytest.fixture(scope="module")
-def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+def layout(tmp_path_factory: pytest.TempPathFactory) -> CsvLayout:
     """A file with every kind of column that the compiled parser knows."""
     columns = tuple(Column(name=name, type=Logical.parse(kind)) for name, kind in TYPES.items())
     contract = Contract(columns=columns, identity=Identity(version="row-v1", columns=tuple(TYPES)), policy=Policy())
@@ -62,7 +63,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     )
     path: Path = tmp_path_factory.mktemp("plain") / "d.csv"
     path.write_text(HEAD + "\n1,,,,,,\n")
-    return read_layout(path, dataset, MONTH, name=path.name)
+    return read_header(path, dataset, MONTH, name=path.name)
 
 
 @settings(max_examples=400, deadline=None)
@@ -73,7 +74,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 @example(lines=["-32768,,,,,,"], end="\n")
 @example(lines=[",99999999.99,,,,,"], end="\n")
 @example(lines=[",99999999.999,,,,,"], end="\n")
-def test_what_is_taken_is_what_the_general_parser_reads(lines: list[str], end: str, layout: Layout) -> None:
+def test_what_is_taken_is_what_the_general_parser_reads(lines: list[str], end: str, layout: CsvLayout) -> None:
     """Either the block is refused, or frame and types are exactly those of the general parser, with nothing rounded."""
     data = "".join(line + end for line in lines).encode()
     taken = plain.parse(data, layout, lines=len(lines))
@@ -87,7 +88,7 @@ def test_what_is_taken_is_what_the_general_parser_reads(lines: list[str], end: s
 
 @settings(max_examples=100, deadline=None)
 @given(line=st.tuples(st.integers(-999, 999), st.integers(0, 10**6), st.integers(0, 10**9)))
-def test_ordinary_values_are_taken(line: tuple[int, int, int], layout: Layout) -> None:
+def test_ordinary_values_are_taken(line: tuple[int, int, int], layout: CsvLayout) -> None:
     """A line as real months have it is not handed on: the shortcut is there to be taken."""
     small, cents, large = line
     data = f"{small},{cents / 100},{cents / 100},2019-07-04 12:00:01,N,{large},{large}\r\n".encode()
@@ -96,7 +97,7 @@ def test_ordinary_values_are_taken(line: tuple[int, int, int], layout: Layout) -
     assert taken["b"].cast(float).to_list() == [cents / 100]
 
 
-def test_more_rows_than_are_read_at_once(layout: Layout) -> None:
+def test_more_rows_than_are_read_at_once(layout: CsvLayout) -> None:
     """Columns go on where the last piece of rows ended."""
     rows = 20_000
     data = "".join(f"{n % 30000},{n}.25,{n}.5,,text number {n},{n},{n}\n" for n in range(rows)).encode()
@@ -108,6 +109,6 @@ def test_more_rows_than_are_read_at_once(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("data", [b"1,2,3,,,,", b"1,2,3,,,\n1,2,3,,,,,,\n", b"1,,,,,,,,\n1,,,,\n"])
-def test_lines_that_only_even_out_are_refused(data: bytes, layout: Layout) -> None:
+def test_lines_that_only_even_out_are_refused(data: bytes, layout: CsvLayout) -> None:
     """A line without its end, and a short line beside a long one, are for somebody who looks closer."""
     assert plain.parse(data, layout, lines=max(data.count(b"\n"), 1)) is None
