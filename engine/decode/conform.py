@@ -77,7 +77,7 @@ def conformed(stored: pl.Series, column: Column, *, strict: bool) -> Conformed:
 
     """
     kind = dtypes.dtype(column.type)
-    if stored.dtype == pl.Null:
+    if stored.null_count() == len(stored):
         return Conformed(series=pl.Series(column.name, [None], dtype=kind).new_from_index(0, len(stored)))
     match column.type.kind:
         case "decimal":

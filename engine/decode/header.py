@@ -82,7 +82,7 @@ def read_header(path: Path, dataset: Dataset, month: Month, *, name: str) -> Csv
         message = "the file has a header and no data"
         raise BadInput(message, facts={"file": name, "header": text[:200]})
     mismatch = Mismatch(dataset, month, f"{name}, line 1")
-    names = next(csv.reader([text], skipinitialspace=True), [])
+    names = fields_of(text, spaced=True)
     found = matched([normalised(n) for n in names], dataset, month, "csv", mismatch)
     unnamed = (
         _faults(head, text.split(","), dataset.contract.faults_of(month), mismatch) if dataset.contract.faults else 0
@@ -101,6 +101,20 @@ def read_header(path: Path, dataset: Dataset, month: Month, *, name: str) -> Csv
         line_end="\r\n" if head.line.endswith(b"\r\n") else "\n",
         compressed=head.compressed,
     )
+
+
+def fields_of(line: str, *, spaced: bool = False) -> list[str]:
+    """Return the fields of a line; where its quotes or carriage returns make no sense, what stands between commas.
+
+    Args:
+        line: Without its end.
+        spaced: Whether spaces after commas are none of the fields'.
+
+    """
+    try:
+        return next(csv.reader([line], skipinitialspace=spaced), [])
+    except csv.Error:
+        return line.split(",")
 
 
 def _parsed(column: Column, month: Month) -> Column:
@@ -167,7 +181,7 @@ def _faults(head: Head, names: list[str], known: tuple[Fault, ...], mismatch: Mi
         expected, found = repr(head.row_end.decode()), repr(head.end.decode())
         raise mismatch(0, f"{expected} between the header and the first row", found, _ADVICE)
     _names(names, known, mismatch)
-    counts = {len(next(csv.reader([row.rstrip(b"\r\n").decode("latin-1")]), [])) for row in head.rows}
+    counts = {len(fields_of(row.rstrip(b"\r\n").decode("latin-1"))) for row in head.rows}
     surplus = (counts.pop() if len(counts) == 1 else 0) - len(names)
     if surplus > 0 and surplus not in {fault.unnamed_fields for fault in known}:
         raise mismatch(0, f"{len(names)} fields in a row", f"{len(names) + surplus} in every one of the first", _ADVICE)

@@ -65,6 +65,7 @@ def read_footer(path: Path, dataset: Dataset, month: Month, *, name: str) -> Par
     """
     with opened(path, name) as file:
         schema, rows, row_groups = file.schema_arrow, file.metadata.num_rows, file.metadata.num_row_groups
+        empty = _empty(file)
     if not rows:
         message = "the file has columns and no rows"
         raise BadInput(message, facts={"file": name})
@@ -74,7 +75,8 @@ def read_footer(path: Path, dataset: Dataset, month: Month, *, name: str) -> Par
     parsed: list[Column] = []
     for position, (field, column) in enumerate(zip(schema, found, strict=True), 1):
         if column is not None:
-            parsed.append(_parsed(field, column, mismatch, position))
+            seen = field.with_type(pa.null()) if field.name in empty else field
+            parsed.append(_parsed(seen, column, mismatch, position))
             sources[column.name] = field
     ordered = in_order(parsed, dataset)
     return ParquetLayout(
@@ -87,6 +89,18 @@ def read_footer(path: Path, dataset: Dataset, month: Month, *, name: str) -> Par
         rows=rows,
         row_groups=row_groups,
     )
+
+
+def _empty(file: pq.ParquetFile) -> set[str]:
+    """Return the columns that hold nothing but nulls, by the footer: whoever wrote them had to choose some type."""
+    nulls: dict[str, int] = {}
+    for group in (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)):
+        for chunk in (group.column(number) for number in range(group.num_columns)):
+            known = chunk.statistics is not None and chunk.statistics.has_null_count
+            nulls[chunk.path_in_schema] = nulls.get(chunk.path_in_schema, 0) + (
+                chunk.statistics.null_count if known else 0
+            )
+    return {name for name, count in nulls.items() if count == file.metadata.num_rows}
 
 
 def _parsed(field: pa.Field, column: Column, mismatch: Mismatch, position: int) -> Column:

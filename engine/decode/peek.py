@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.decode.header import header_text, read_head
+from engine.decode.header import fields_of, header_text, read_head
 from engine.decode.magic import is_parquet
 from engine.decode.parquet_footer import opened
 from engine.month import Month
@@ -65,7 +64,7 @@ def peek(path: Path, name: str) -> Peek:
     head = read_head(path, name)
     text = header_text(head.line, name)
     lines = tuple(row.rstrip(b"\r\n").decode("utf-8", "backslashreplace") for row in head.rows)
-    names = tuple(next(csv.reader([text]), []))
+    names = tuple(fields_of(text))
     return Peek(form="csv", names=names, details=tuple(_details(head.end, head.row_end, names, lines)), lines=lines)
 
 
@@ -77,7 +76,7 @@ def _details(end: bytes, row_end: bytes, names: tuple[str, ...], lines: tuple[st
         blank = end.replace(b"\r\n", b"\n").count(b"\n") - 1
         first = "CRLF" if end.startswith(b"\r\n") else "LF"
         yield f"the header ends in {first}" + (f" and {blank} blank line{'s' if blank > 1 else ''}" if blank else "")
-    counts = {len(next(csv.reader([line]), [])) for line in lines}
+    counts = {len(fields_of(line)) for line in lines}
     if counts and counts != {len(names)}:
         yield f"{len(names)} names over {' or '.join(str(n) for n in sorted(counts))} fields"
 

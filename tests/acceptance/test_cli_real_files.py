@@ -27,6 +27,7 @@ def _data_lines(path: Path) -> int:
     return sum(1 for line in content.split(b"\n") if line.strip()) - 1
 
 
+PARQUET = {"2021-01": 76_518, "2022-01": 62_495, "2023-02": 64_809, "2025-11": 46_912}
 BACKFILLS = [("yellow", "2015-01", "2015-01"), ("yellow", "2019-01", "2019-06"), ("green", "2020-04", "2020-06")]
 
 
@@ -48,6 +49,23 @@ def test_good_files_load_and_verify(engine: Engine, shared_data: Path, database_
         proof = engine.call("verify", dataset, month, "--to", to, "--against-source", "--output", "json")
         assert proof.code == 0, proof.err
         assert proof.object["rows"] == lines
+
+
+@pytest.mark.parametrize("kind", ["folder", "database"])
+def test_official_parquet_loads_and_verifies(engine: Engine, shared_data: Path, database_url: str, kind: str) -> None:
+    """Each complete official Parquet month loads with the rows of its footer, latest first, and agrees with it."""
+    to = "out" if kind == "folder" else database_url
+    source = shared_data / "parquet"
+    for month in sorted(PARQUET, reverse=True):
+        found = engine.call("ingest", "green", month, "--from", source, "--to", to, "--output", "json")
+        assert found.code == 0, found.err
+        rows = found.object["rows"]
+        assert (rows["lines"], rows["loaded"], rows["quarantined"]) == (PARQUET[month], PARQUET[month], 0)
+        assert found.object["source"]["url"].endswith(f"green_tripdata_{month}.parquet")
+        proof = engine.call("verify", "green", month, "--to", to, "--against-source", "--output", "json")
+        assert proof.code == 0, proof.err
+        again = engine.call("ingest", "green", month, "--from", source, "--to", to, "--output", "json")
+        assert again.object["state"] == "unchanged"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def test_an_unknown_column_says_where_it_is_and_what_to_do(tmp_path: Path) -> No
     [
         (b"id\n", JANUARY),
         (b"id,fare,fare\n", JANUARY),
+        (b"id,fare\r7,8\n", JANUARY),
         (b"id,fare,number\n", JANUARY),
         (b"id,fare,speed\n", JANUARY),
         (b"id,fare\n", Month(2019, 12)),

@@ -1,0 +1,330 @@
+"""Parquet months: types that drift conform, values that cannot are rejects, and what is no whole file is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engine import catalog
+from engine.decode import ParquetLayout, Quarantine, Report, batches, read_layout, scan
+from engine.errors import BadInput, HeaderMismatch
+from engine.month import Month
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOML = """
+[dataset]
+name = "d"
+[[columns]]
+name = "n"
+type = "int16"
+nullable = false
+[[columns]]
+name = "at"
+type = "datetime"
+[[columns]]
+name = "fare"
+type = "decimal(6,2)"
+[[columns]]
+name = "flag"
+type = "text"
+codes = { values = { 0 = "N", 1 = "Y" }, until = "2014-12" }
+allowed = { values = ["N", "Y"] }
+[[columns]]
+name = "miles"
+type = "float64"
+[[columns]]
+name = "day"
+type = "date"
+[[columns]]
+name = "ok"
+type = "bool"
+[[columns]]
+name = "vendor"
+type = "int16"
+codes = { values = { CMT = 1 }, rest = "vendor_code", until = "2014-12" }
+[[columns]]
+name = "vendor_code"
+type = "text"
+[[columns]]
+name = "fee"
+type = "decimal(6,2)"
+since = "2025-01"
+"""
+NOON = dt.datetime(2019, 1, 2, 12)  # noqa: DTZ001 - wall clock
+JANUARY = Month(2019, 1)
+ROW: dict[str, Any] = {
+    "n": pa.array([7], pa.int64()),
+    "at": pa.array([NOON], pa.timestamp("us")),
+    "fare": pa.array([8.9000000000000004], pa.float64()),
+    "flag": pa.array(["N"], pa.string()),
+    "miles": pa.array([1.5], pa.float64()),
+    "day": pa.array([NOON.date()], pa.date32()),
+    "ok": pa.array([True], pa.bool_()),
+    "vendor": pa.array([2], pa.int64()),
+}
+MEANT = (7, NOON, Decimal("8.90"), "N", 1.5, NOON.date(), True, 2)
+
+
+def written(folder: Path, columns: dict[str, Any], **options: Any) -> Path:  # noqa: ANN401 - the writer's own
+    """Write columns as a Parquet file."""
+    (folder / "d.toml").write_text(TOML)
+    path = folder / "d_tripdata_2019-01.parquet"
+    pq.write_table(pa.table(columns), path, **options)
+    return path
+
+
+def drained(path: Path, *, strict: bool = False, month: Month = JANUARY) -> tuple[pl.DataFrame, Report]:
+    """Return a file's rows and its report."""
+    layout = read_layout(path, catalog.load(path.with_name("d.toml")), month, name=path.name)
+    assert isinstance(layout, ParquetLayout)
+    report = Report()
+    lf = scan(path, layout, strict=strict, report=report, quarantine=Quarantine(path.with_name("rejects")))
+    return pl.concat(list(batches(lf, report))), report
+
+
+CONFORM = [
+    ("n", pa.array([7], pa.int8()), 7),
+    ("n", pa.array([7], pa.int32()), 7),
+    ("n", pa.array([7], pa.uint64()), 7),
+    ("n", pa.array([7.0], pa.float64()), 7),
+    ("n", pa.array([7.0], pa.float32()), 7),
+    ("n", pa.array([Decimal(7)], pa.decimal128(5, 0)), 7),
+    ("n", pa.array([" 7 "], pa.string()), 7),
+    ("n", pa.array(["7"], pa.string()).dictionary_encode(), 7),
+    ("at", pa.array([NOON], pa.timestamp("s")), NOON),
+    ("at", pa.array([NOON], pa.timestamp("ms")), NOON),
+    ("at", pa.array([NOON], pa.timestamp("ns")), NOON),
+    ("at", pa.array(["2019-01-02 12:00:00"], pa.large_string()), NOON),
+    ("at", pa.nulls(1), None),
+    ("fare", pa.array([9], pa.int64()), Decimal("9.00")),
+    ("fare", pa.array([Decimal("9.500")], pa.decimal128(10, 3)), Decimal("9.50")),
+    ("fare", pa.nulls(1), None),
+    ("fare", pa.nulls(1, pa.large_string()), None),
+    ("fare", pa.array([-0.0], pa.float64()), Decimal("0.00")),
+    ("flag", pa.array(["Y"], pa.large_string()), "Y"),
+    ("flag", pa.array(["Y"], pa.string()).dictionary_encode(), "Y"),
+    ("flag", pa.array(["0"], pa.string()), "N"),
+    ("flag", pa.array([1.0], pa.float64()), "Y"),
+    ("flag", pa.array([0], pa.int64()), "N"),
+    ("flag", pa.array([""], pa.string()), ""),
+    ("flag", pa.nulls(1), None),
+    ("miles", pa.array([2], pa.int64()), 2.0),
+    ("miles", pa.array([1.5], pa.float32()), 1.5),
+    ("day", pa.array(["2019-01-02"], pa.string()), NOON.date()),
+    ("vendor", pa.array(["CMT"], pa.string()), 1),
+    ("vendor", pa.array(["DDS"], pa.string()), None),
+]
+
+
+@pytest.mark.parametrize(("name", "stored", "meant"), CONFORM, ids=lambda v: str(getattr(v, "type", v)))
+def test_types_that_drift_conform(name: str, stored: pa.Array, meant: object, tmp_path: Path) -> None:
+    """However a column is stored, its value is the contract's, and the columns beside it are not touched."""
+    frame, report = drained(written(tmp_path, ROW | {name: stored}))
+    assert report.quarantined == 0
+    expected = dict(zip(ROW, MEANT, strict=True)) | {name: meant}
+    assert {key: frame[key][0] for key in ROW} == expected
+    if name == "vendor":
+        assert frame["vendor_code"].to_list() == ["DDS" if meant is None else None]
+
+
+WRONG = [
+    ("n", pa.array([NOON], pa.timestamp("us"))),
+    ("n", pa.array([True])),
+    ("at", pa.array([1], pa.int64())),
+    ("at", pa.array([NOON], pa.timestamp("us", "America/New_York"))),
+    ("at", pa.array([NOON.date()], pa.date32())),
+    ("fare", pa.array(["9.50"], pa.string())),
+    ("miles", pa.array(["1.5"], pa.string())),
+    ("day", pa.array([NOON], pa.timestamp("us"))),
+    ("ok", pa.array([1], pa.int64())),
+    ("vendor_code", pa.array([1], pa.int64())),
+    ("flag", pa.array([b"N"], pa.binary())),
+    ("n", pa.array([[7]], pa.list_(pa.int64()))),
+]
+
+
+@pytest.mark.parametrize(("name", "stored"), WRONG, ids=lambda v: str(getattr(v, "type", v)))
+def test_a_column_of_a_wrong_type_is_refused(name: str, stored: pa.Array, tmp_path: Path) -> None:
+    """The error says which column, what it may be, and what it is; no row is read."""
+    path = written(tmp_path, ROW | {name: stored})
+    with pytest.raises(HeaderMismatch) as caught:
+        drained(path)
+    if name != "vendor_code":  # it comes from texts, and is no column of a file
+        assert f"{name}, stored as" in caught.value.facts["found"]
+        assert str(stored.type).split("<")[0] in caught.value.facts["found"]
+
+
+BAD = [
+    ("n", pa.array([1.5], pa.float64()), "not an int16: '1.5'"),
+    ("n", pa.array([40_000], pa.int64()), "not an int16: '40000'"),
+    ("n", pa.array([float("nan")], pa.float64()), "not an int16: 'NaN'"),
+    ("n", pa.array([1e300], pa.float64()), "not an int16: '1e+300'"),
+    ("n", pa.array([None], pa.int64()), "no value, and the column must have one"),
+    ("n", pa.array(["x"], pa.string()), "not an int16: 'x'"),
+    ("at", pa.array(["01/02/2019 1:00"], pa.string()), "expected %Y-%m-%d %H:%M:%S, found '01/02/2019 1:00'"),
+    ("fare", pa.array([1e9], pa.float64()), "not a decimal(6,2): '1000000000.0'"),
+    ("fare", pa.array([float("inf")], pa.float64()), "not a decimal(6,2): 'inf'"),
+    ("miles", pa.array([float("nan")], pa.float64()), "not a finite number: 'NaN'"),
+    ("flag", pa.array(["a\0b"], pa.string()), "a NUL byte"),
+]
+
+
+@pytest.mark.parametrize(("name", "stored", "reason"), BAD, ids=[reason for _, _, reason in BAD])
+def test_a_value_that_cannot_be_is_a_reject(name: str, stored: pa.Array, reason: str, tmp_path: Path) -> None:
+    """Its row goes to quarantine with its number, its column and its value; the rows around it are rows."""
+    columns = {key: pa.chunked_array([value] * 3) for key, value in ROW.items()}
+    good = ROW[name].cast(stored.type) if not pa.types.is_string(stored.type) or name == "flag" else None
+    if good is None:
+        good = pa.array(["2019-01-02 12:00:00" if name == "at" else "7"])
+    columns[name] = pa.chunked_array([good, stored, good])
+    frame, report = drained(written(tmp_path, columns))
+    assert (frame.height, report.lines, report.quarantined) == (2, 3, 1)
+    found = report.first_rejects[0]
+    assert (found.line, found.column, found.reason) == (2, name, reason)
+    assert found.raw.count(",") == len(ROW) - 1
+    assert "\0" not in found.raw
+
+
+def test_nanoseconds_that_are_no_microseconds_are_rejects(tmp_path: Path) -> None:
+    """A time finer than the contract's is not cut."""
+    stored = pa.array([1, 2_000], pa.int64()).cast(pa.timestamp("ns"))
+    frame, report = drained(written(tmp_path, {k: pa.chunked_array([v] * 2) for k, v in ROW.items()} | {"at": stored}))
+    assert frame["at"].to_list() == [dt.datetime(1970, 1, 1, 0, 0, 0, 2)]  # noqa: DTZ001 - wall clock
+    assert "not a whole microsecond" in report.first_rejects[0].reason
+
+
+def test_rounded_cents_are_counted_and_strict_refuses_them(tmp_path: Path) -> None:
+    """The rule of money is the CSV's: 8.9000000000000004 is 8.90 and counts for nothing, 8.905 is rounded."""
+    columns = {k: pa.chunked_array([v] * 3) for k, v in ROW.items()} | {
+        "fare": pa.array([8.9000000000000004, 8.906, 1.0])
+    }
+    frame, report = drained(written(tmp_path, columns))
+    assert (report.rounded, report.quarantined) == (1, 0)
+    assert frame["fare"].to_list() == [Decimal("8.90"), Decimal("8.91"), Decimal("1.00")]
+    frame, report = drained(written(tmp_path, columns), strict=True)
+    assert (report.rounded, report.quarantined, frame.height) == (0, 1, 2)
+
+
+def test_the_dictionary_counts_and_strict_obeys_it(tmp_path: Path) -> None:
+    """A flag that nobody knows stays and is counted; under --strict its row is a reject."""
+    columns = {k: pa.chunked_array([v] * 2) for k, v in ROW.items()} | {"flag": pa.array(["N", "*"])}
+    _, report = drained(written(tmp_path, columns))
+    assert (report.outside, report.quarantined) == ({"flag": 1}, 0)
+    _, report = drained(written(tmp_path, columns), strict=True)
+    assert report.first_rejects[0].reason == "not in the data dictionary: '*'"
+
+
+def test_names_orders_and_later_columns_are_free(tmp_path: Path) -> None:
+    """Columns come in any order and case, and a column of later months may be there early, as in files made anew."""
+    columns = {name.upper(): ROW[name] for name in reversed(ROW)} | {"Fee": pa.nulls(1)}
+    frame, _ = drained(written(tmp_path, columns))
+    assert frame.columns == [*ROW, "vendor_code", "fee"] or set(frame.columns) == {*ROW, "fee"}
+    assert tuple(frame[name][0] for name in ROW) == MEANT
+
+
+def test_unknown_and_missing_columns_are_refused(tmp_path: Path) -> None:
+    """A column that no era has, and one that this month must have, are named."""
+    with pytest.raises(HeaderMismatch) as caught:
+        drained(written(tmp_path, ROW | {"tip": pa.array([1])}))
+    assert caught.value.facts["found"] == "tip"
+    with pytest.raises(HeaderMismatch) as caught:
+        drained(written(tmp_path, {k: v for k, v in ROW.items() if k != "fare"}))
+    assert caught.value.facts["expected"] == "fare"
+    with pytest.raises(HeaderMismatch) as caught:
+        drained(written(tmp_path, ROW), month=Month(2025, 1))
+    assert caught.value.facts["expected"] == "fee"
+
+
+def test_many_row_groups_are_one_file(tmp_path: Path) -> None:
+    """Rows come whole and in numbers that the footer confirms, however the file is cut."""
+    rows = 200_001
+    columns = {k: pa.chunked_array([v] * 1).combine_chunks().take(pa.array([0] * rows)) for k, v in ROW.items()}
+    columns["n"] = pa.array([n % 1000 for n in range(rows)])
+    for size in (1000, 70_000, rows):
+        frame, report = drained(written(tmp_path, columns, row_group_size=size))
+        assert (frame.height, report.lines, report.complete) == (rows, rows, True)
+        assert frame["n"].to_list() == [n % 1000 for n in range(rows)]
+
+
+def torn(content: bytes) -> list[tuple[str, bytes]]:
+    """Return ways in which a file can be broken, with the words that are said then."""
+    page = content.find(b"PAR1", 4)
+    return [
+        ("without its footer", content[:-4]),
+        ("without its footer", content[: len(content) // 2]),
+        ("without its footer", b"PAR1"),
+        ("encrypted", b"PARE" + content[4:-4] + b"PARE"),
+        ("no Parquet file, although its name says so", b"id,fare\n1,2\n"),
+        ("no Parquet file, although its name says so", b"<!DOCTYPE html>"),
+        ("damaged", content[:page][:8] + content[-8 - 4 :]),
+        ("damaged", content[:-8] + b"\xff\xff\x00\x00PAR1"),
+        ("empty", b""),
+    ]
+
+
+@pytest.mark.parametrize("way", range(9))
+def test_what_is_no_whole_parquet_file_is_refused(way: int, tmp_path: Path) -> None:
+    """Cut, encrypted, of a wrong magic or damaged: each has its words, and no row is read."""
+    path = written(tmp_path, ROW)
+    words, content = torn(path.read_bytes())[way]
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=words) as caught:
+        drained(path)
+    assert caught.value.exit_code == 11
+
+
+def test_an_encrypted_column_is_refused(tmp_path: Path) -> None:
+    """A file with keys of its own is told apart from a damaged one."""
+    path = written(tmp_path, ROW)
+    import pyarrow.parquet.encryption as pe  # noqa: PLC0415 - only here
+
+    class Keys(pe.KmsClient):  # type: ignore[misc]  # pyarrow has no types
+        def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
+            del master_key_identifier
+            return key_bytes
+
+        def unwrap_key(self, wrapped_key: bytes, master_key_identifier: str) -> bytes:
+            del master_key_identifier
+            return wrapped_key
+
+    factory = pe.CryptoFactory(lambda _: Keys())
+    for plain_footer in (True, False):
+        configuration = pe.EncryptionConfiguration(
+            footer_key="f",
+            column_keys={"c": ["fare"]},
+            plaintext_footer=plain_footer,
+            encryption_algorithm="AES_GCM_V1",
+        )
+        properties = factory.file_encryption_properties(pe.KmsConnectionConfig(), configuration)
+        pq.write_table(pa.table(ROW), path, encryption_properties=properties)
+        with pytest.raises(BadInput, match="encrypted"):
+            drained(path)
+
+
+def test_a_damaged_page_fails_the_file(tmp_path: Path) -> None:
+    """A page whose checksum does not fit ends the scan; what was read before is never taken for the file."""
+    rows = 300_000
+    columns = {k: v.take(pa.array([0] * rows)) for k, v in ROW.items()} | {
+        "miles": pa.array([n / 7 for n in range(rows)])
+    }
+    path = written(tmp_path, columns, write_page_checksum=True, use_dictionary=False, compression="NONE")
+    content = bytearray(path.read_bytes())
+    at = content.find(pa.array([250_000 / 7]).buffers()[1].to_pybytes())
+    content[at] ^= 0xFF
+    path.write_bytes(bytes(content))
+    with pytest.raises(BadInput, match="damaged"):
+        drained(path)
+
+
+def test_columns_without_rows_are_no_month(tmp_path: Path) -> None:
+    """A file of no rows is refused as an empty CSV is."""
+    with pytest.raises(BadInput, match="no rows"):
+        drained(written(tmp_path, {k: v.slice(0, 0) for k, v in ROW.items()}))
