@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from engine.contract import normalised
 from engine.decode import conform
 from engine.decode.layout import Mismatch, ParquetLayout, as_stored, as_text, columns_of, in_order, matched
-from engine.errors import BadInput, HeaderMismatch
+from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,20 +63,24 @@ def read_footer(path: Path, dataset: Dataset, month: Month, *, name: str) -> Par
         HeaderMismatch: A column is unknown, missing, or of a type that cannot hold the contract's values.
 
     """
+    mismatch = Mismatch(dataset, month, f"{name}, footer")
     with opened(path, name) as file:
         schema, rows, row_groups = file.schema_arrow, file.metadata.num_rows, file.metadata.num_row_groups
-        empty = _empty(file)
-    if not rows:
-        message = "the file has columns and no rows"
-        raise BadInput(message, facts={"file": name})
-    mismatch = Mismatch(dataset, month, f"{name}, footer")
-    found = matched([normalised(n) for n in schema.names], dataset, month, "parquet", mismatch)
-    sources: dict[str, pa.Field] = {}
-    parsed: list[Column] = []
-    for position, (field, column) in enumerate(zip(schema, found, strict=True), 1):
-        if column is not None:
-            seen = field.with_type(pa.null()) if field.name in empty else field
-            parsed.append(_parsed(seen, column, mismatch, position))
+        if not rows:
+            message = "the file has columns and no rows"
+            raise BadInput(message, facts={"file": name})
+        found = matched([normalised(n) for n in schema.names], dataset, month, "parquet", mismatch)
+        sources: dict[str, pa.Field] = {}
+        parsed: list[Column] = []
+        for position, (field, column) in enumerate(zip(schema, found, strict=True), 1):
+            if column is None:
+                continue
+            one = _parsed(field, column)
+            if not conform.possible(field.type, one) and not _is_empty(file, field):
+                expected = f"{column.name}, stored as something that can be {column.type}"
+                actual = f"{field.name}, stored as {field.type}"
+                raise mismatch(position, expected, actual, "mend the file, or the column's type")
+            parsed.append(one)
             sources[column.name] = field
     ordered = in_order(parsed, dataset)
     return ParquetLayout(
@@ -91,29 +95,20 @@ def read_footer(path: Path, dataset: Dataset, month: Month, *, name: str) -> Par
     )
 
 
-def _empty(file: pq.ParquetFile) -> set[str]:
-    """Return the columns that hold nothing but nulls, by the footer: whoever wrote them had to choose some type."""
-    nulls: dict[str, int] = {}
-    for group in (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)):
-        for chunk in (group.column(number) for number in range(group.num_columns)):
-            known = chunk.statistics is not None and chunk.statistics.has_null_count
-            nulls[chunk.path_in_schema] = nulls.get(chunk.path_in_schema, 0) + (
-                chunk.statistics.null_count if known else 0
-            )
-    return {name for name, count in nulls.items() if count == file.metadata.num_rows}
-
-
-def _parsed(field: pa.Field, column: Column, mismatch: Mismatch, position: int) -> Column:
+def _parsed(field: pa.Field, column: Column) -> Column:
     """Return the column as it is parsed from that field."""
     texts = pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type)
     # Y and N were once stored as 1.0 and 0.0: codes of a text are texts, whatever they are stored as.
     coded = column.codes is not None and (texts or (column.type.kind == "text" and not pa.types.is_null(field.type)))
-    parsed = as_text(column) if coded else as_stored(column)
-    if not conform.possible(field.type, parsed):
-        raise _wrong_type(field, column, mismatch, position)
-    return parsed
+    return as_text(column) if coded else as_stored(column)
 
 
-def _wrong_type(field: pa.Field, column: Column, mismatch: Mismatch, position: int) -> HeaderMismatch:
-    expected = f"{column.name}, stored as something that can be {column.type}"
-    return mismatch(position, expected, f"{field.name}, stored as {field.type}", "mend the file, or the column's type")
+def _is_empty(file: pq.ParquetFile, field: pa.Field) -> bool:
+    """Tell whether a column holds nothing but nulls, by the footer: whoever wrote it had to choose some type."""
+    next(file.iter_batches(1, columns=[field.name]), None)  # raises where it is encrypted; asking its metadata aborts
+    nulls = 0
+    for group in (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)):
+        for chunk in (group.column(number) for number in range(group.num_columns)):
+            if chunk.path_in_schema == field.name and chunk.statistics is not None and chunk.statistics.has_null_count:
+                nulls += chunk.statistics.null_count
+    return bool(nulls == file.metadata.num_rows)
