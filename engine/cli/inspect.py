@@ -34,7 +34,7 @@ _WIDTH = 160
 @click.argument("month", required=False)
 @options.flag("--dataset", help="Dataset of a FILE whose name does not tell.")
 @options.origin
-@options.flag("--rows", type=click.IntRange(0, 20), default=3, show_default=True, help="Rows to show.")
+@options.flag("--head", type=click.IntRange(0, 20), default=3, show_default=True, help="Rows to show.")
 @options.output
 def command(what: str, month: str | None, dataset: str | None, output: str, *, quiet: bool, **flags: Any) -> None:  # noqa: ANN401 - as declared above
     """Look at a month's file as an ingest would, and write nothing.
@@ -57,7 +57,7 @@ def command(what: str, month: str | None, dataset: str | None, output: str, *, q
                 watch=watch,
                 strict=flags["strict"],
                 max_rejects=flags["max_rejects"],
-                rows=flags["rows"],
+                rows=flags["head"],
             )
             fetched.release()  # an ingest that follows need not download it again
         finally:

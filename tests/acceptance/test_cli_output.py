@@ -33,7 +33,7 @@ RECEIPT = {
     "schema_version", "load_id", "dataset", "month", "state", "target", "mode",
     "source", "source.url", "source.bytes", "source.sha256", "source.etag", "source.last_modified",
     "rows", "rows.lines", "rows.loaded", "rows.present", "rows.quarantined", "rows.total",
-    "counts", "counts.strays", "counts.rounded", "counts.nulls",
+    "counts", "counts.strays", "counts.rounded", "counts.nulls", "counts.outside",
     "seconds", "id_checksum", "identity", "contract", "extras", "engine_version", "started_at", "finished_at", "error",
 }  # fmt: skip
 FINDINGS = {
@@ -236,7 +236,7 @@ def test_datasets_are_listed_and_shown(engine: Engine) -> None:
     listed = engine.call("datasets").out
     assert re.search(r"^green +green_tripdata +\d+ ", listed, flags=re.MULTILINE)
     assert re.search(r"^yellow +yellow_tripdata +\d+ ", listed, flags=re.MULTILINE)
-    shown = engine.call("datasets", "green")
+    shown = engine.call("datasets", "show", "green", "--toml")
     assert shown.out == (ROOT / "engine" / "datasets" / "green.toml").read_text()
 
 

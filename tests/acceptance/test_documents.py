@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 COMMANDS_DOCUMENT = (ROOT / "docs" / "commands.md").read_text()
 
 _BLOCK = re.compile(r"(?:<!-- shown: (?P<reason>[^>]+) -->\n)?```(?:console|sh)\n(?P<body>.*?)```", re.DOTALL)
+_FILE = re.compile(r"<!-- file: (?P<name>[\w.]+) -->\n```\w+\n(?P<body>.*?)```", re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 # Whose home the README's real output shows; it is the sandbox here.
@@ -71,12 +74,23 @@ def _commands() -> dict[str, click.Command]:
     return {name: command for name, command in found.items() if command is not None}
 
 
+def _options(command: click.Command) -> list[click.Option]:
+    """Return the flags of a command and of the commands below it."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    params = [*command.params, *(param for one in below for param in one.params)]
+    return [param for param in params if isinstance(param, click.Option)]
+
+
 @pytest.mark.parametrize("path", WITH_COMMANDS, ids=_name)
 def test_commands_of_a_document_run(path: Path, engine: Engine) -> None:
     """Every engine command of a document, run from top to bottom in an empty folder, ends with 0."""
+    for file in _FILE.finditer(path.read_text()):
+        (engine.folder / file["name"]).write_text(file["body"])
     ran = 0
     for command in (c for block in _blocks(path) if block.runs for c in block.commands):
         words = _words(command, engine.home)
+        if words[0] == "python":
+            subprocess.run([sys.executable, *words[1:]], cwd=engine.folder, check=True)  # noqa: S603 - the document's
         if words[0] != "engine":
             continue
         found = engine.run(*words[1:])
@@ -126,13 +140,13 @@ def test_every_command_and_flag_is_documented() -> None:
     seen = set()
     for name, command in _commands().items():
         assert any(cell.startswith(f" `engine {name}") for cell in listed), name
-        for option in (param for param in command.params if isinstance(param, click.Option)):
+        for option in _options(command):
             cells = flags[str(option.envvar)]
             seen.add(str(option.envvar))
             assert all(f"`{each}" in cells[0] for each in option.opts), option.opts
             assert name in cells[2].replace(",", " ").split(), (name, option.opts)
             assert len(cells[2].split(",")) == sum(
-                any(str(p.envvar) == option.envvar for p in other.params) for other in _commands().values()
+                any(str(p.envvar) == option.envvar for p in _options(other)) for other in _commands().values()
             )
     assert set(flags) - seen == {"variable"}
 
@@ -150,8 +164,8 @@ def test_every_exit_code_state_and_dataset_is_documented() -> None:
 
 
 def test_the_documented_dataset_is_one(tmp_path: Path) -> None:
-    """The TOML file in docs/commands.md can be loaded, and it names every key that there is."""
-    text = COMMANDS_DOCUMENT.split("```toml\n", 1)[1].split("```", 1)[0]
+    """The TOML file in docs/own-data.md can be loaded, and it names every key that there is."""
+    text = (ROOT / "docs" / "own-data.md").read_text().split("```toml\n", 1)[1].split("```", 1)[0]
     (tmp_path / "bikes.toml").write_text(text)
     assert catalog.load(tmp_path / "bikes.toml").table == "bike_trips"
     for table, keys in KEYS.items():

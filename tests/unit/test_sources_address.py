@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine import catalog
+from engine.contract import Origin
 from engine.errors import NotPublished, SourceUnreachable, UsageError
 from engine.month import Month
 from engine.sources import open_source
 from engine.sources.address import Address, candidates
+from engine.sources.first import FirstOf
 from engine.sources.web import WebFile
 from tests.faulty_http import Fault, Published, faulty_server
 
@@ -98,11 +101,38 @@ def test_a_template_is_the_files_own_url(tmp_path: Path) -> None:
     assert [address.url for address in source.addresses] == ["https://h/yellow/2019-01/export"]
 
 
-def test_without_a_location_the_datasets_source_is_taken(tmp_path: Path) -> None:
-    """The first source of the dataset that covers the month is the default."""
-    source = open_source(None, YELLOW, JANUARY, spool=tmp_path)
-    assert isinstance(source, WebFile)
-    assert [address.filename for address in source.addresses] == [f"{NAME}.gz"]
+def test_without_a_location_the_datasets_sources_are_asked_in_their_order(tmp_path: Path) -> None:
+    """The mirror's CSV comes before the official Parquet; a format, or the month's own past, leaves one of them."""
+
+    def names(**options: Any) -> list[str]:  # noqa: ANN401 - keywords of `open_source`
+        source = open_source(None, YELLOW, JANUARY, spool=tmp_path, **options)
+        each = source.sources if isinstance(source, FirstOf) else [source]
+        return [address.filename for one in each if isinstance(one, WebFile) for address in one.addresses]
+
+    csv, parquet = f"{NAME}.gz", NAME.replace(".csv", ".parquet")
+    assert names() == [csv, parquet]
+    assert names(form="csv") == [csv]
+    assert names(form="parquet") == [parquet]
+    past = f"https://d37ci6vzurychx.cloudfront.net/trip-data/{parquet}"
+    assert names(loaded_from=past) == [parquet]
+    assert names(loaded_from=past, form="csv") == [csv]
+    assert names(loaded_from="/somewhere/else.csv") == [csv, parquet]
+
+
+def test_the_first_place_that_has_the_month_is_the_source(tmp_path: Path) -> None:
+    """A 404 goes on to the next place, a server that fails does not, and where none has it all are named."""
+    with faulty_server() as server:
+        places = [f"{server.url}/csv/{NAME}", f"{server.url}/parquet/{NAME}"]
+        origins = (Origin(format="csv", url=places[0]), Origin(format="parquet", url=places[1]))
+        dataset = dataclasses.replace(YELLOW, origins=origins)
+        with pytest.raises(NotPublished) as caught:
+            open_source(None, dataset, JANUARY, spool=tmp_path).look()
+        assert all(place in caught.value.facts["looked"] for place in places)
+        server.publish(f"/parquet/{NAME}", Published(content=b"x"))
+        source = open_source(None, dataset, JANUARY, spool=tmp_path)
+        seen = source.look()
+        assert seen.url == places[1]
+        assert source.fetch(seen, lambda *_: None).path.read_bytes() == b"x"
 
 
 @pytest.mark.parametrize("name", [NAME, f"{NAME}.gz"])

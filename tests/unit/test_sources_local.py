@@ -121,7 +121,7 @@ def test_a_file_url_of_another_machine_is_refused(tmp_path: Path) -> None:
 def test_a_month_that_no_source_covers_says_what_is_covered(tmp_path: Path) -> None:
     """Without a location, a month outside the dataset's sources is not published there."""
     with pytest.raises(NotPublished, match="2021-07") as caught:
-        open_source(None, YELLOW, Month(2023, 1), spool=tmp_path)
+        open_source(None, YELLOW, Month(2023, 1), spool=tmp_path, form="csv")
     assert "--from" in caught.value.next_step
 
 
