@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine import catalog
-from engine.decode import Quarantine, Report, batches, read_layout, scan
+from engine.contract import Allowed, Column
+from engine.decode import Quarantine, Report, batches, dictionary, read_layout, scan
+from engine.logical import Logical
 from engine.month import Month
 
 if TYPE_CHECKING:
@@ -131,3 +135,39 @@ def test_later_files_are_judged_by_the_same_dictionary(tmp_path: Path) -> None:
     assert report.outside == {"vendor": 1}
     _, report = drained(tmp_path, ["4.0,N,1,B00001", "1.0,N,1,B00001"], month="2019-01", strict=True)
     assert [(r.line, r.reason) for r in report.first_rejects] == [(2, "not in the data dictionary: '4.0'")]
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        Allowed(values=(1, 2, 6, 7)),
+        Allowed(low=1, high=265),
+        Allowed(values=(-5,), low=0, high=3),
+        Allowed(low=3),
+        Allowed(high=3),
+        Allowed(values=(1, 10**9)),
+        Allowed(values=("N", "Y")),
+        Allowed(values=("N", "twelve bytes")),
+        Allowed(values=("more than twelve bytes", "N")),
+        Allowed(pattern="[A-Z]"),
+    ],
+    ids=str,
+)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_the_compiled_count_is_that_of_the_expression(allowed: Allowed, data: st.DataObject) -> None:
+    """However many nulls and whatever slice of a longer column it is, both ways count the same values."""
+    texts = bool(allowed.pattern) or isinstance(next(iter(allowed.values), 0), str)
+    one = st.one_of(
+        st.none(),
+        st.sampled_from(["N", "Y", "", "n", "twelve bytes", "twelve bytes!", "more than twelve bytes", "é"])
+        if texts
+        else st.one_of(st.integers(-9, 9), st.sampled_from([265, 266, 10**9, -(2**31), 2**31 - 1])),
+    )
+    values = data.draw(st.lists(one, max_size=40))
+    column = Column(name="c", type=Logical.parse("text" if texts else "int32"), allowed=allowed)
+    series = pl.Series("c", values, dtype=pl.String if texts else pl.Int32)
+    part = series.slice(data.draw(st.integers(0, len(values))))
+    found: dict[str, int] = {}
+    dictionary.count(part.to_frame(), [column], found)
+    assert found.get("c", 0) == dictionary.unknown(part, column).sum()
