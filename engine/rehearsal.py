@@ -1,11 +1,11 @@
 """A load of one made-up line, in the time that the file takes to come.
 
-Libraries load parts of themselves at first use and compiled kernels come from their cache: a quarter of a second in which
-a load decodes nothing. Downloading a file, or taking its checksum, leaves the processor to others; so that is when one
-line goes the way that the month's lines will go.
+Libraries load parts of themselves at first use and compiled kernels come from their cache: a quarter of a second in
+which a load decodes nothing. Downloading a file, or taking its checksum, leaves the interpreter to others; so that is
+when one line goes the way that the month's lines will go.
 
-Guarantee: nothing but time depends on it. It sees neither the file nor the target, and what fails in it, fails in silence:
-the load itself meets the same and says so.
+Guarantee: nothing but time depends on it. It sees neither the file nor the target, and what fails in it, fails in
+silence: the load itself meets the same and says so.
 """
 
 from __future__ import annotations

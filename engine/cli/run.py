@@ -107,8 +107,8 @@ def leave(code: int) -> NoReturn:
     """End the process now.
 
     A scan that was given up may still have threads of Polars on their way into Python; an interpreter that takes itself
-    apart under them aborts (seen: exit 134 after Ctrl-C). And taking apart what a load imported takes a fifth of a second
-    that its caller would wait for. Everything that must be cleaned up has been by now.
+    apart under them aborts (seen: exit 134 after Ctrl-C). And whoever called would wait until all that was imported is
+    taken apart. Everything that must be cleaned up has been by now.
     """
     sys.stdout.flush()
     sys.stderr.flush()

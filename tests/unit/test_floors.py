@@ -39,7 +39,19 @@ FLOORS = {
     "pure": ["identity", "decode", "sample"],
     "drivers": ["postgres"],
     "edges": ["sources", "sinks", "ledger", "embedded"],
-    "flow": ["targets", "request", "pipeline", "rehearsal", "ingest", "verify", "backfill", "status", "plan", "proof", "warm"],
+    "flow": [
+        "targets",
+        "request",
+        "pipeline",
+        "rehearsal",
+        "ingest",
+        "verify",
+        "backfill",
+        "status",
+        "plan",
+        "proof",
+        "warm",
+    ],
     "surface": ["cli", "__main__"],
 }
 FLOOR = {part: number for number, parts in enumerate(FLOORS.values()) for part in parts}
