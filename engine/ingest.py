@@ -121,7 +121,7 @@ class _Ingestion:
             if (current := self._current()) and self._unchanged(seen, current):
                 return self._same(current)
             self.watch.step("fetch", seen.bytes)
-            with rehearsal(self.request.dataset, month):
+            with rehearsal(self.request.dataset, month, self.spool / self.receipt.load_id):
                 fetched = self.source.fetch(seen, lambda done, _: self.watch.progress(done))
             self.clock.lap("fetch")
             return self._with_file(fetched, current)
