@@ -19,6 +19,7 @@ from engine.load import Load, Outcome
 from engine.month import Partition
 from engine.pipeline import Pipeline, unique_ids
 from engine.receipt import Receipt, Rows, SourceInfo, State, new_load_id
+from engine.rehearsal import rehearsal
 from engine.request import Request, Result
 from engine.sources import clean, open_source
 from engine.targets import Target, open_target
@@ -125,7 +126,8 @@ class _Ingestion:
             if (current := self._current()) and self._unchanged(seen, current):
                 return self._same(current)
             self.watch.step("fetch", seen.bytes)
-            fetched = source.fetch(seen, lambda done, _: self.watch.progress(done))
+            with rehearsal(self.request.dataset, month, self.spool / self.receipt.load_id):
+                fetched = source.fetch(seen, lambda done, _: self.watch.progress(done))
             self.clock.lap("fetch")
             return self._with_file(fetched, current)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RUN_KEYS = 1 << 20  # 8 MB while it fills
-_SLICE_KEYS = 1 << 22  # 32 MB while it is merged
+_SLICE_KEYS = 1 << 18  # 2 MB while it is merged: sorted in half the time of a slice that no cache holds
 _KEY_BYTES = 8
 _CUTS = 256
 _EDGES = np.arange(_CUTS, dtype=np.uint64) << np.uint64(56)

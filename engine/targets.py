@@ -66,7 +66,7 @@ def open_target(place: Place, dataset: Dataset, settings: Settings) -> Iterator[
     """
     match _scheme(place, settings):
         case "folder":
-            from engine.ledger import FolderLedger  # noqa: PLC0415 - each target's libraries only where it is used
+            from engine.ledger.folder import FolderLedger  # noqa: PLC0415 - each target's libraries only where it is used
             from engine.sinks.parquet.sink import ParquetSink  # noqa: PLC0415
 
             with _written():
@@ -75,7 +75,7 @@ def open_target(place: Place, dataset: Dataset, settings: Settings) -> Iterator[
                     sink=sink, ledger=FolderLedger(_folder(place), dataset=dataset.name, embedded=sink.embedded)
                 )
         case _:
-            from engine.ledger import PostgresLedger  # noqa: PLC0415
+            from engine.ledger.postgres import PostgresLedger  # noqa: PLC0415
             from engine.sinks.postgres.sink import PostgresSink  # noqa: PLC0415
 
             table = _named("table", place.table or dataset.table)
@@ -99,7 +99,7 @@ def open_target(place: Place, dataset: Dataset, settings: Settings) -> Iterator[
 def receipts(place: Place, settings: Settings, dataset: str | None) -> list[Receipt]:
     """Return what the target's ledger says of each month, of one dataset or of all."""
     if _scheme(place, settings) == "folder":
-        from engine.ledger import FolderLedger  # noqa: PLC0415
+        from engine.ledger.folder import FolderLedger  # noqa: PLC0415
         from engine.sinks.parquet.work import published  # noqa: PLC0415
 
         with _written():
@@ -112,7 +112,7 @@ def receipts(place: Place, settings: Settings, dataset: str | None) -> list[Rece
                 ):
                     known[key] = receipt
         return [known[key] for key in sorted(known)]
-    from engine.ledger import PostgresLedger  # noqa: PLC0415
+    from engine.ledger.postgres import PostgresLedger  # noqa: PLC0415
 
     with _reached(), server(place, settings) as url, _connected(url) as connection:
         return PostgresLedger(connection, schema=place.schema, table="").receipts(dataset)

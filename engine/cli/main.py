@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from engine import __version__
-from engine.cli.run import ending, leave
+from engine.cli.run import ending, leave, uncollected
 
 # name -> module under engine.cli and one line of help
 COMMANDS = {
@@ -31,12 +31,12 @@ class LazyGroup(click.Group):
     """A group whose commands are imported when they are run, not when they are listed."""
 
     def main(self, *given: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's own
-        """Run; where this process is the command, a failure ends it at once (`engine.cli.run.leave`)."""
+        """Run; where this process is the command, it ends at once when that is done (`engine.cli.run.leave`)."""
         try:
             return super().main(*given, **extra)
         except SystemExit as end:
-            if end.code and not given and extra.get("args") is None:
-                leave(end.code if isinstance(end.code, int) else 1)
+            if not given and extra.get("args") is None:
+                leave(end.code if isinstance(end.code, int) else 1 if end.code else 0)
             raise
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
@@ -54,7 +54,8 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"engine.cli.{COMMANDS[cmd_name][0]}").command
+        with uncollected():
+            command = import_module(f"engine.cli.{COMMANDS[cmd_name][0]}").command
         if not isinstance(command, click.Command):
             raise TypeError(cmd_name)
         return command

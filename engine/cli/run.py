@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
@@ -106,11 +107,26 @@ def leave(code: int) -> NoReturn:
     """End the process now.
 
     A scan that was given up may still have threads of Polars on their way into Python; an interpreter that takes itself
-    apart under them aborts (seen: exit 134 after Ctrl-C). Everything that must be cleaned up has been by now.
+    apart under them aborts (seen: exit 134 after Ctrl-C). And whoever called would wait until all that was imported is
+    taken apart. Everything that must be cleaned up has been by now.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Import without looking for garbage: a hundred thousand objects that stay are looked at again and again else.
+
+    They are left out of later collections too.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _give_up(error: EngineError, failed: Callable[[EngineError], str] | None) -> NoReturn:

@@ -1,7 +1,8 @@
-"""What has been loaded, kept in the target itself: one protocol, one file per kind of target."""
+"""What has been loaded, kept in the target itself: one protocol, one file per kind of target.
 
-from engine.ledger.folder import FolderLedger
-from engine.ledger.postgres import PostgresLedger
+The kinds are imported from their own files, so that a load into a folder does not wait for a database's driver.
+"""
+
 from engine.ledger.protocol import Ledger
 
-__all__ = ["FolderLedger", "Ledger", "PostgresLedger"]
+__all__ = ["Ledger"]

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 # Called with the bytes so far and with the total, None where the server does not say.
 Progress = Callable[[int, int | None], None]
 
-# A page of the file at a time: large enough that calls cost nothing, small enough for a smooth progress bar.
-_WINDOW_BYTES = 1 << 20
+# So much of the file at a time: small enough for a smooth progress bar, and large enough that it does not matter if
+# another thread runs Python and lets go of the interpreter's lock only every 5 ms (`sys.getswitchinterval`).
+_WINDOW_BYTES = 8 << 20
 
 
 class Source(Protocol):

@@ -44,6 +44,7 @@ FLOORS = {
         "targets",
         "request",
         "pipeline",
+        "rehearsal",
         "ingest",
         "verify",
         "backfill",

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engine.contract import Column
     from engine.load import Load, Note, Rejects, Settle
     from engine.month import Month
@@ -65,8 +68,10 @@ class ParquetWork:
         keys = KeySpill(self._path("keys"))
         try:
             self._writer.add(self._tables(batches, keys))
+            self._writer.complete()
+            repeated = keys.repeated()  # while the writer's thread writes the last rows
             self._writer.drain()
-            self._make_unique(keys)
+            self._make_unique(repeated)
         finally:
             keys.close()
 
@@ -121,8 +126,8 @@ class ParquetWork:
             ]
             yield pa.table(columns, schema=self._schema)
 
-    def _make_unique(self, keys: KeySpill) -> None:
-        for part in key_parts(keys.repeated()):
+    def _make_unique(self, repeated: NDArray[np.uint64]) -> None:
+        for part in key_parts(repeated):
             self._rewrite(lambda done, part=part: numbered(done, part))  # type: ignore[misc]  # bound on purpose
 
     def _rewrite(self, tables: Callable[[Path], Iterator[pa.Table]]) -> None:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.contract import FILENAME, ID, SOURCE_MONTH
+from engine.files import EarlyFlush
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from engine.contract import Column
@@ -88,6 +90,7 @@ class Writer:
         self._schema = schema
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
+        self._complete = False
         self._queue: queue.Queue[pa.Table | None] = queue.Queue(_WAITING)
         self._errors: list[Exception] = []
         self._thread = threading.Thread(target=self._work, name="parquet-writer")
@@ -102,13 +105,18 @@ class Writer:
             while self._pending_rows >= ROW_GROUP:
                 self._send(ROW_GROUP)
 
-    def drain(self) -> None:
-        """Wait until everything that was added is written; the file stays open for its metadata."""
-        if not self._thread.is_alive():
+    def complete(self) -> None:
+        """Hand the last rows to the thread that writes; nothing can be added any more."""
+        if self._complete:
             return
+        self._complete = True
         if self._pending_rows:
             self._send(self._pending_rows)
         self._put(None)
+
+    def drain(self) -> None:
+        """Wait until everything that was added is written; the file stays open for its metadata."""
+        self.complete()
         self._thread.join()
         self._check()
 
@@ -145,6 +153,15 @@ class Writer:
             raise self._errors[0]
 
     def _work(self) -> None:
+        try:
+            with closing(EarlyFlush(self.path)) as early:
+                for table in self._handed_over():
+                    self._writer.write_table(table, row_group_size=ROW_GROUP)
+                    early.begin()
+        except (OSError, pa.ArrowException) as error:
+            self._errors.append(error)
+
+    def _handed_over(self) -> Iterator[pa.Table]:
         while not self._errors:
             try:
                 table = self._queue.get(timeout=_PATIENCE_SECONDS)
@@ -152,7 +169,4 @@ class Writer:
                 continue
             if table is None:
                 return
-            try:
-                self._writer.write_table(table, row_group_size=ROW_GROUP)
-            except (OSError, pa.ArrowException) as error:
-                self._errors.append(error)
+            yield table
