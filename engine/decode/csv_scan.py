@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from engine.decode import careful, census, codes, dictionary, dtypes, fast, plain, quotes
+from engine.decode import careful, census, dictionary, dtypes, fast, plain, quotes
 from engine.decode.blocks import Block, Oversize, Reader, Torn
 from engine.decode.quarantine import first
+from engine.decode.recode import recoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,8 +76,7 @@ class _Decoder:
             rounded, frame = result.rounded, result.frame
         self._report.rounded += rounded
         self._line += counted.lines
-        dictionary.count(frame, self._layout.parsed, self._report.outside)
-        return codes.recoded(frame, self._layout)
+        return recoded(frame, self._layout, self._report.outside)
 
     def _regular(self, data: bytes, counted: census.Census) -> fast.Parsed | None:
         """Parse a block whose every line has the same form; None where something needs a closer look."""

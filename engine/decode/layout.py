@@ -28,7 +28,7 @@ class Layout:
         form: Its format.
         columns: The columns of its rows: the contract's in the contract's order, then the carried unknown ones by name.
         parsed: The same as the parser makes them: a column whose file has texts for codes is text, and what keeps the
-            rest of its texts is not there yet (`engine.decode.codes`).
+            rest of its texts is not there yet (`engine.decode.recode`).
 
     """
 

@@ -75,7 +75,7 @@ def read_footer(path: Path, dataset: Dataset, month: Month, *, name: str) -> Par
         for position, (field, column) in enumerate(zip(schema, found, strict=True), 1):
             if column is None:
                 continue
-            one = _parsed(field, column)
+            one = _parsed(field, column, month)
             if not conform.possible(field.type, one) and not _is_empty(file, field):
                 expected = f"{column.name}, stored as something that can be {column.type}"
                 actual = f"{field.name}, stored as {field.type}"
@@ -95,11 +95,14 @@ def read_footer(path: Path, dataset: Dataset, month: Month, *, name: str) -> Par
     )
 
 
-def _parsed(field: pa.Field, column: Column) -> Column:
+def _parsed(field: pa.Field, column: Column, month: Month) -> Column:
     """Return the column as it is parsed from that field."""
-    texts = pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type)
-    # Y and N were once stored as 1.0 and 0.0: codes of a text are texts, whatever they are stored as.
-    coded = column.codes is not None and (texts or (column.type.kind == "text" and not pa.types.is_null(field.type)))
+    kinds = pa.types
+    texts = kinds.is_string(field.type) or kinds.is_large_string(field.type) or kinds.is_dictionary(field.type)
+    if column.codes is None or kinds.is_null(field.type):
+        return as_stored(column)
+    # A number can be a text, which was a code (Y and N were once stored as 1.0 and 0.0), but a text is never a number.
+    coded = texts if column.type.kind != "text" else not texts or column.codes.span.covers(month)
     return as_text(column) if coded else as_stored(column)
 
 

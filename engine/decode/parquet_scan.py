@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
-from engine.decode import codes, conform, dictionary
+from engine.decode import conform, dictionary
 from engine.decode.parquet_footer import opened
 from engine.decode.quarantine import FRAME_SCHEMA, first
+from engine.decode.recode import recoded
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def frames(
         row += stored.height
         report.rounded += rounded
         report.bytes_read = size * (row - 1) // layout.rows
-        dictionary.count(good, layout.parsed, report.outside)
-        yield codes.recoded(good, layout)
+        yield recoded(good, layout, report.outside)
     if row - 1 != layout.rows:
         message = "the Parquet file has another number of rows than its footer says"
         raise BadInput(message, facts={"file": layout.name, "footer": f"{layout.rows:,}", "found": f"{row - 1:,}"})

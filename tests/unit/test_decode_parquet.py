@@ -111,7 +111,7 @@ CONFORM = [
     ("fare", pa.array([-0.0], pa.float64()), Decimal("0.00")),
     ("flag", pa.array(["Y"], pa.large_string()), "Y"),
     ("flag", pa.array(["Y"], pa.string()).dictionary_encode(), "Y"),
-    ("flag", pa.array(["0"], pa.string()), "N"),
+    ("flag", pa.array(["0"], pa.string()), "0"),
     ("flag", pa.array([1.0], pa.float64()), "Y"),
     ("flag", pa.array([0], pa.int64()), "N"),
     ("flag", pa.array([""], pa.string()), ""),
@@ -133,6 +133,13 @@ def test_types_that_drift_conform(name: str, stored: pa.Array, meant: object, tm
     assert {key: frame[key][0] for key in ROW} == expected
     if name == "vendor":
         assert frame["vendor_code"].to_list() == ["DDS" if meant is None else None]
+
+
+def test_texts_are_codes_in_their_months(tmp_path: Path) -> None:
+    """A text that stood for another one does so in the months in which it did; a word for a number always does."""
+    path = written(tmp_path, ROW | {"flag": pa.array(["0"]), "vendor": pa.array(["CMT"])})
+    assert drained(path, month=Month(2010, 1))[0]["flag"].to_list() == ["N"]
+    assert drained(path, month=Month(2010, 1))[0]["vendor"].to_list() == [1]
 
 
 WRONG = [
