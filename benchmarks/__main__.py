@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from benchmarks import database, peers, report
 from benchmarks.parts import Ground
 from benchmarks.parts.again import Again
+from benchmarks.parts.formats import Formats
 from benchmarks.parts.identity import Identity
 from benchmarks.parts.memory import Memory
 from benchmarks.parts.months import Months
@@ -35,11 +36,12 @@ PARTS: dict[str, Callable[[Ground], Part]] = {
     "parquet": Parquet,
     "identity": Identity,
     "postgres": Postgres,
+    "formats": Formats,
     "again": Again,
     "memory": Memory,
     "months": Months,
 }
-_NEED_SERVER = {"postgres", "again", "memory", "months"}
+_NEED_SERVER = {"postgres", "formats", "again", "memory", "months"}
 _ROWS = 7_667_792
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from benchmarks.place import Workplace
 
 
-def ingest(work: Workplace, folder: Path, target: str) -> Run:
+def ingest(work: Workplace, folder: Path, target: str, dataset: str = "yellow", month: str = MONTH) -> Run:
     """Run `engine ingest` on the month in `folder`; the time inside is the receipt's, after imports."""
-    command = [*engine(), "ingest", "yellow", MONTH, "--from", str(folder), "--to", target]
+    command = [*engine(), "ingest", dataset, month, "--from", str(folder), "--to", target]
     schema = ["--schema", SCHEMA] if target.startswith("postgresql:") else []
     return measure.run([*command, *schema, "--output", "json", "--quiet"], work.environment)

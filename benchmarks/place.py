@@ -45,6 +45,15 @@ class Workplace:
             )
         return folder
 
+    def other(self, dataset: str, month: str, rows: int, form: str = "csv") -> Path:
+        """Return the folder with a generated month of any dataset, era and format, made where it is missing."""
+        folder = self.folder / "samples" / f"{dataset}-{month}-{form}-{rows}"
+        if not folder.exists():
+            print(f"making {dataset} {month} as {form}, {rows:,} rows ...", file=sys.stderr, flush=True)
+            flags = ["--rows", str(rows), "--format", form, "--out", str(folder)]
+            subprocess.run([*engine(), "sample", dataset, month, *flags], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - the engine itself
+        return folder
+
     def file(self, rows: int) -> Path:
         """Return the path of that month."""
         return self.folder / "samples" / str(rows) / f"yellow_tripdata_{MONTH}.csv.gz"
