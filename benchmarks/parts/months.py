@@ -56,12 +56,28 @@ class Months:
                         note=f"medians; months of {run.said['rows']:,} rows, one more before them as a warm-up",
                     )
                 )
+                empty = measure.median(run.said["empty"])
+                figures.append(
+                    Figure(
+                        name=f"Months: {name}, last {_AVERAGED} / {_AVERAGED} into empty places afterwards",
+                        value=measure.ratio(last, empty),
+                        low=_LEAST,
+                        high=_MOST,
+                        note="medians; tells the months in a target from what became of the machine meanwhile",
+                    )
+                )
         return figures
 
     def _run(self, name: str) -> Run:
         rows = max(self.ground.rows // _SHARE, 1)
         target = self._clean(name)
-        request = {"rows": rows, "months": _MONTHS + _WARM_UP, "source": str(self._sources(rows)), "target": target}
+        request = {
+            "rows": rows,
+            "months": _MONTHS + _WARM_UP,
+            "empty": _AVERAGED,
+            "source": str(self._sources(rows)),
+            "target": target,
+        }
         command = [sys.executable, "-m", "benchmarks.contestants.many_months", json.dumps(request), database.SCHEMA]
         run = measure.run(command, self.ground.work.environment)
         total = (_MONTHS + _WARM_UP) * rows
