@@ -172,7 +172,7 @@ class _Ingestion:
             # What cannot be recorded now, the next run finds as `loading` under the month's lock, and marks.
             with suppress(Exception):
                 text = str(error) or "stopped"
-                self.target.ledger.put(self.receipt.with_(state=State.FAILED, error=text, **self.clock.stop()))
+                self.target.ledger.fail(self.receipt.with_(state=State.FAILED, error=text, **self.clock.stop()))
             if isinstance(error, EngineError):
                 error.within(state=f"the month is as it was before; load {self.receipt.load_id} is marked failed")
             raise

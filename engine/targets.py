@@ -92,7 +92,7 @@ def open_target(place: Place, dataset: Dataset, settings: Settings) -> Iterator[
                         table=table,
                         lock_wait_seconds=place.lock_wait_seconds,
                     ),
-                    ledger=PostgresLedger(connection, schema=place.schema, table=table),
+                    ledger=PostgresLedger(connection, url=url, schema=place.schema, table=table),
                 )
 
 
@@ -115,7 +115,7 @@ def receipts(place: Place, settings: Settings, dataset: str | None) -> list[Rece
     from engine.ledger.postgres import PostgresLedger  # noqa: PLC0415
 
     with _reached(), server(place, settings) as url, _connected(url) as connection:
-        return PostgresLedger(connection, schema=place.schema, table="").receipts(dataset)
+        return PostgresLedger(connection, url=url, schema=place.schema, table="").receipts(dataset)
 
 
 def untouched(place: Place, settings: Settings) -> bool:

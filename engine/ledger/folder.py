@@ -82,6 +82,10 @@ class FolderLedger:
             return
         self._write(folder, receipt)
 
+    def fail(self, receipt: Receipt) -> None:
+        """Write the receipt of a load that failed."""
+        self.put(receipt)
+
     def abandon(self, month: Month, error: str) -> None:
         """Mark the month's loads that are `loading` as `failed`; record the one whose data is in place as loaded."""
         if (embedded := self._embedded(month)) is not None and self._recorded(embedded) is None:

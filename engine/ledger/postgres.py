@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from engine.errors import TableMismatch
-from engine.postgres import Statements, quoted
+from engine.postgres import Statements, connect, quoted, usable
 from engine.receipt import Receipt, State
 
 if TYPE_CHECKING:
@@ -32,13 +32,15 @@ class PostgresLedger:
 
     Args:
         connection: In autocommit; may be inside a transaction when `put` is called.
+        url: Its server.
         schema: Schema of the ledger and of the data.
         table: Main table whose loads are meant.
 
     """
 
-    def __init__(self, connection: Connection[tuple[Any, ...]], *, schema: str, table: str) -> None:
+    def __init__(self, connection: Connection[tuple[Any, ...]], *, url: str, schema: str, table: str) -> None:
         self._connection = connection
+        self._url = url
         self._schema = schema
         self._table = table
         self._loads = quoted(schema, TABLE)
@@ -127,6 +129,14 @@ class PostgresLedger:
         if receipt.state is State.LOADED:
             self._connection.execute(_statement("supersede", loads=self._loads), values)
         self._connection.execute(_statement("put", loads=self._loads), values)
+
+    def fail(self, receipt: Receipt) -> None:
+        """Write the receipt of a load that failed; over another connection where this one cannot be used any more."""
+        if usable(self._connection):
+            self.put(receipt)
+            return
+        with closing(connect(self._url)) as connection:
+            PostgresLedger(connection, url=self._url, schema=self._schema, table=self._table).put(receipt)
 
     def abandon(self, month: Month, error: str) -> None:
         """Mark the month's loads that are `loading` as `failed`."""

@@ -25,6 +25,9 @@ class Ledger(Protocol):
     def put(self, receipt: Receipt) -> None:
         """Write the receipt under its load id; a `loaded` one supersedes the month's earlier ones."""
 
+    def fail(self, receipt: Receipt) -> None:
+        """Write the receipt of a load that failed, in whatever state an error or an interrupt left the target."""
+
     def abandon(self, month: Month, error: str) -> None:
         """Mark the month's loads that are `loading` as `failed`; only for whoever holds the month's lock."""
 

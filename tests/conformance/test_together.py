@@ -124,6 +124,7 @@ def test_an_interrupt_inside_the_driver(world: World, monkeypatch: pytest.Monkey
             else:
                 break
         assert world.remains() == []
+        assert "loading" not in world.states().values()
         there = len(world.visible() or ())
         assert there in (before, len(numbers))
         before = there
