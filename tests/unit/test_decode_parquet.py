@@ -1,94 +1,20 @@
-"""Parquet months: types that drift conform, values that cannot are rejects, and what is no whole file is refused."""
+"""Parquet months: types that drift conform, and values that cannot be are rejects."""
 
 from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from engine import catalog
-from engine.decode import ParquetLayout, Quarantine, Report, batches, read_layout, scan
-from engine.errors import BadInput, HeaderMismatch
+from engine.errors import HeaderMismatch
 from engine.month import Month
+from tests.unit.parquet_months import MEANT, NOON, ROW, drained, written
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-TOML = """
-[dataset]
-name = "d"
-[[columns]]
-name = "n"
-type = "int16"
-nullable = false
-[[columns]]
-name = "at"
-type = "datetime"
-[[columns]]
-name = "fare"
-type = "decimal(6,2)"
-[[columns]]
-name = "flag"
-type = "text"
-codes = { values = { 0 = "N", 1 = "Y" }, until = "2014-12" }
-allowed = { values = ["N", "Y"] }
-[[columns]]
-name = "miles"
-type = "float64"
-[[columns]]
-name = "day"
-type = "date"
-[[columns]]
-name = "ok"
-type = "bool"
-[[columns]]
-name = "vendor"
-type = "int16"
-codes = { values = { CMT = 1 }, rest = "vendor_code", until = "2014-12" }
-[[columns]]
-name = "vendor_code"
-type = "text"
-[[columns]]
-name = "fee"
-type = "decimal(6,2)"
-since = "2025-01"
-"""
-NOON = dt.datetime(2019, 1, 2, 12)  # noqa: DTZ001 - wall clock
-JANUARY = Month(2019, 1)
-ROW: dict[str, Any] = {
-    "n": pa.array([7], pa.int64()),
-    "at": pa.array([NOON], pa.timestamp("us")),
-    "fare": pa.array([8.9000000000000004], pa.float64()),
-    "flag": pa.array(["N"], pa.string()),
-    "miles": pa.array([1.5], pa.float64()),
-    "day": pa.array([NOON.date()], pa.date32()),
-    "ok": pa.array([True], pa.bool_()),
-    "vendor": pa.array([2], pa.int64()),
-}
-MEANT = (7, NOON, Decimal("8.90"), "N", 1.5, NOON.date(), True, 2)
-
-
-def written(folder: Path, columns: dict[str, Any], **options: Any) -> Path:  # noqa: ANN401 - the writer's own
-    """Write columns as a Parquet file."""
-    (folder / "d.toml").write_text(TOML)
-    path = folder / "d_tripdata_2019-01.parquet"
-    pq.write_table(pa.table(columns), path, **options)
-    return path
-
-
-def drained(path: Path, *, strict: bool = False, month: Month = JANUARY) -> tuple[pl.DataFrame, Report]:
-    """Return a file's rows and its report."""
-    layout = read_layout(path, catalog.load(path.with_name("d.toml")), month, name=path.name)
-    assert isinstance(layout, ParquetLayout)
-    report = Report()
-    lf = scan(path, layout, strict=strict, report=report, quarantine=Quarantine(path.with_name("rejects")))
-    return pl.concat(list(batches(lf, report))), report
-
 
 CONFORM = [
     ("n", pa.array([7], pa.int8()), 7),
@@ -259,79 +185,3 @@ def test_many_row_groups_are_one_file(tmp_path: Path) -> None:
         frame, report = drained(written(tmp_path, columns, row_group_size=size))
         assert (frame.height, report.lines, report.complete) == (rows, rows, True)
         assert frame["n"].to_list() == [n % 1000 for n in range(rows)]
-
-
-def torn(content: bytes) -> list[tuple[str, bytes]]:
-    """Return ways in which a file can be broken, with the words that are said then."""
-    page = content.find(b"PAR1", 4)
-    return [
-        ("without its footer", content[:-4]),
-        ("without its footer", content[: len(content) // 2]),
-        ("without its footer", b"PAR1"),
-        ("encrypted", b"PARE" + content[4:-4] + b"PARE"),
-        ("no Parquet file, although its name says so", b"id,fare\n1,2\n"),
-        ("no Parquet file, although its name says so", b"<!DOCTYPE html>"),
-        ("damaged", content[:page][:8] + content[-8 - 4 :]),
-        ("damaged", content[:-8] + b"\xff\xff\x00\x00PAR1"),
-        ("empty", b""),
-    ]
-
-
-@pytest.mark.parametrize("way", range(9))
-def test_what_is_no_whole_parquet_file_is_refused(way: int, tmp_path: Path) -> None:
-    """Cut, encrypted, of a wrong magic or damaged: each has its words, and no row is read."""
-    path = written(tmp_path, ROW)
-    words, content = torn(path.read_bytes())[way]
-    path.write_bytes(content)
-    with pytest.raises(BadInput, match=words) as caught:
-        drained(path)
-    assert caught.value.exit_code == 11
-
-
-def test_an_encrypted_column_is_refused(tmp_path: Path) -> None:
-    """A file with keys of its own is told apart from a damaged one."""
-    path = written(tmp_path, ROW)
-    import pyarrow.parquet.encryption as pe  # noqa: PLC0415 - only here
-
-    class Keys(pe.KmsClient):  # type: ignore[misc]  # pyarrow has no types
-        def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
-            del master_key_identifier
-            return key_bytes
-
-        def unwrap_key(self, wrapped_key: bytes, master_key_identifier: str) -> bytes:
-            del master_key_identifier
-            return wrapped_key
-
-    factory = pe.CryptoFactory(lambda _: Keys())
-    for plain_footer in (True, False):
-        configuration = pe.EncryptionConfiguration(
-            footer_key="f",
-            column_keys={"c": ["fare"]},
-            plaintext_footer=plain_footer,
-            encryption_algorithm="AES_GCM_V1",
-        )
-        properties = factory.file_encryption_properties(pe.KmsConnectionConfig(), configuration)
-        pq.write_table(pa.table(ROW), path, encryption_properties=properties)
-        with pytest.raises(BadInput, match="encrypted"):
-            drained(path)
-
-
-def test_a_damaged_page_fails_the_file(tmp_path: Path) -> None:
-    """A page whose checksum does not fit ends the scan; what was read before is never taken for the file."""
-    rows = 300_000
-    columns = {k: v.take(pa.array([0] * rows)) for k, v in ROW.items()} | {
-        "miles": pa.array([n / 7 for n in range(rows)])
-    }
-    path = written(tmp_path, columns, write_page_checksum=True, use_dictionary=False, compression="NONE")
-    content = bytearray(path.read_bytes())
-    at = content.find(pa.array([250_000 / 7]).buffers()[1].to_pybytes())
-    content[at] ^= 0xFF
-    path.write_bytes(bytes(content))
-    with pytest.raises(BadInput, match="damaged"):
-        drained(path)
-
-
-def test_columns_without_rows_are_no_month(tmp_path: Path) -> None:
-    """A file of no rows is refused as an empty CSV is."""
-    with pytest.raises(BadInput, match="no rows"):
-        drained(written(tmp_path, {k: v.slice(0, 0) for k, v in ROW.items()}))
