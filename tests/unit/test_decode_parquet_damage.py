@@ -1,4 +1,4 @@
-"""Parquet files that are cut, encrypted, damaged or no Parquet at all: refused in their own words, and no row is read."""
+"""Parquet files that are cut, encrypted, damaged or no Parquet: refused in their own words, and no row is read."""
 
 from __future__ import annotations
 
