@@ -23,14 +23,16 @@ from engine.sinks.postgres.types import stored_order
 from engine.watch import Nobody
 
 _ROWS = 200
+# Plain numbers, coordinates and columns outside of the base, everything in quotes.
+_MONTHS = (("yellow", Month(2019, 1)), ("green", Month(2019, 1)), ("yellow", Month(2015, 1)), ("fhv", Month(2018, 1)))
 
 
 def warm() -> None:
     """Send a small sample, bad rows included, through every kernel."""
-    month = Month(2019, 1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for dataset in (catalog.find("yellow"), catalog.find("green")):
+        for known, month in _MONTHS:
+            dataset = catalog.find(known)
             path = write_sample(dataset.name, month, rows=_ROWS, folder=folder, rejects=0.1)
             layout = read_layout(path, dataset, month, name=path.name)
             quarantine = Quarantine(folder / "rejects")

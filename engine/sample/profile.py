@@ -5,58 +5,62 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from engine.errors import UsageError
-from engine.month import Month
+from engine.sample.form import LAST_CSV, CsvForm, ParquetForm, csv_form, parquet_form, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
+    from engine.contract import Form
+    from engine.month import Month
+
 _FOLDER = Path(__file__).parent
 _DRAWS = 1 << 16
 _ZONES = 265
+# Tables that an era may change, entry by entry.
+_TABLES = ("zones", "trip", "money", "dirty", "bases")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What a dataset's months have in common.
+    """What the trips of a dataset have in common in one month.
 
     Attributes:
         dataset: Its name.
-        since: First month whose files have this header.
-        until: Last such month.
-        columns: Header name and field of `engine.sample.trips`, in the order of the file.
+        kind: What is drawn: taxis with a meter, hired cars, or the apps' cars.
+        salt: Its part of the seed.
+        form: How the month's file is written.
         hours: Relative weight of each hour of a day.
         weekdays: Relative weight of each day of a week, Monday first.
         draws: By field, 65,536 values in proportion to their weights: a random uint16 draws one.
         zones: The rest of [zones].
-        trip: [trip]: lengths and speeds.
+        trip: [trip]: lengths and speeds, and what is not written down.
         money: [money]: cents and shares.
         dirty: [dirty]: shares of odd rows.
+        bases: [bases]: who sends the cars.
+        bad: Field in which a bad row has no number.
 
     """
 
     dataset: str
-    since: Month
-    until: Month
-    columns: tuple[tuple[str, str], ...]
+    kind: Literal["taxi", "hire", "app"]
+    salt: int
+    form: CsvForm | ParquetForm
     hours: tuple[float, ...]
     weekdays: tuple[float, ...]
     draws: Mapping[str, npt.NDArray[np.int32]]
     zones: Mapping[str, Any]
     trip: Mapping[str, Any]
     money: Mapping[str, Any]
-    dirty: Mapping[str, float]
-
-    @property
-    def header(self) -> str:
-        """The first line of a file, without its end."""
-        return ",".join(name for name, _ in self.columns)
+    dirty: Mapping[str, Any]
+    bases: Mapping[str, Any]
+    bad: str
 
 
 def known() -> list[str]:
@@ -64,41 +68,46 @@ def known() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
-def find(dataset: str, month: Month) -> Profile:
-    """Return the profile of a dataset.
+def find(dataset: str, month: Month, form: Form | None = None) -> Profile:
+    """Return the profile of a dataset in a month.
+
+    Args:
+        dataset: Its name.
+        month: The month.
+        form: Of the file; None: as the month was published, which is CSV up to 2021-07 and Parquet since.
 
     Raises:
-        UsageError: There is none, or it does not cover that month.
+        UsageError: There is none, or no file of that month and format was published.
 
     """
     if dataset not in known():
         message = f"there is no profile to make a sample of {dataset!r}"
         raise UsageError(message, facts={"known": ", ".join(known())}, next_step="name one of these")
-    profile = _load(_FOLDER / f"{dataset}.toml")
-    if not profile.since <= month <= profile.until:
-        message = f"samples of {dataset} {month} cannot be made"
-        raise UsageError(message, facts={"expected": f"{profile.since} to {profile.until}"}, next_step="name another")
-    return profile
+    data = tomllib.loads((_FOLDER / f"{dataset}.toml").read_text(encoding="utf-8"))
+    csv = form == "csv" or (form is None and month <= LAST_CSV)
+    return _profile(data, month, csv_form(data, month) if csv else parquet_form(data, month))
 
 
-def _load(path: Path) -> Profile:
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
-    zones = data["zones"]
-    draws = {name: _proportional(weights) for name, weights in data["weights"].items()}
+def _profile(data: Mapping[str, Any], month: Month, form: CsvForm | ParquetForm) -> Profile:
+    weights, tables = data["weights"], {name: data.get(name, {}) for name in _TABLES}
+    for era in data["eras"]:
+        if span(era).covers(month):
+            weights = weights | era.get("weights", {})
+            tables = {name: table | era.get(name, {}) for name, table in tables.items()}
+    zones = tables["zones"]
+    draws = {name: _proportional(entry) for name, entry in weights.items()}
     for end in ("pickup", "dropoff"):
         draws[f"{end}_zone"] = _proportional(_zipf(zones["busiest"], **zones[end]))
     return Profile(
         dataset=data["dataset"],
-        since=Month.parse(data["since"]),
-        until=Month.parse(data["until"]),
-        columns=tuple((name, field) for name, field in data["columns"]),
+        kind=data["kind"],
+        salt=data["salt"],
+        form=form,
         hours=tuple(data["hours"]),
         weekdays=tuple(data["weekdays"]),
         draws=draws,
-        zones=zones,
-        trip=data["trip"],
-        money=data["money"],
-        dirty=data["dirty"],
+        bad=data["bad"],
+        **tables,
     )
 
 
