@@ -84,7 +84,7 @@ format: dev ## let ruff format and sort
 
 bench: ROWS ?= 7667792
 bench: dev ## measure against peers on a generated month: ROWS=7667792
-	@$(PY) -m benchmarks --rows $(ROWS)
+	@$(PY) -m benchmarks --rows $(ROWS) $(ARGS)
 
 lock: dev ## resolve dependencies anew and write both lock files
 	@$(PIP_COMPILE) --build-deps-for=editable --output-file=requirements.lock pyproject.toml
