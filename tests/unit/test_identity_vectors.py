@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from engine import catalog
-from engine.contract import ID
+from engine.contract import ID, Column
 from engine.identity import Checksum, digests, identify, repeated, sql_query
+from engine.logical import Logical
 from tests.identity_document import Vector, block, frame_of, published, reference, vectors
 
 VECTORS = vectors()
@@ -47,6 +50,31 @@ def test_published_checksums(case: dict[str, object]) -> None:
     checksum = Checksum()
     checksum.add(np.frombuffer(b"".join(ids), np.uint8).reshape(-1, 16))
     assert checksum.hexdigest() == case["checksum"] == reference()["id_checksum"](ids)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[vector.note for vector in VECTORS])
+def test_a_column_more_fails_no_published_vector(vector: Vector) -> None:
+    """A contract that grows computes every published id as before, in rows in which the new column is null."""
+    later = Column(name="later_fee", type=Logical.parse("decimal(10,2)"))
+    contract = dataclasses.replace(vector.contract, columns=(*vector.contract.columns, later))
+    assert contract.identity_label == vector.contract.identity_label
+    frame = frame_of([{**vector.values, later.name: None}], contract.columns)
+    first = digests(frame, contract, contract.columns)
+    assert repeated(first, np.array([vector.occurrence])).tobytes() == vector.id
+
+
+@pytest.mark.parametrize(
+    ("dataset", "label"),
+    [
+        ("yellow", "row-v1:b7a493f8"),
+        ("green", "row-v1:8de10562"),
+        ("fhv", "row-v1:69c38414"),
+        ("fhvhv", "row-v1:44a8da2c"),
+    ],
+)
+def test_identities_of_shipped_datasets_are_for_ever(dataset: str, label: str) -> None:
+    """Whatever becomes of a contract, the base columns and their types stay: tables out there have this label."""
+    assert catalog.find(dataset).contract.identity_label == label
 
 
 def test_documented_query_is_the_one_that_is_printed() -> None:
