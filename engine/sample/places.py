@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Numbers = npt.NDArray[np.float64]
 
-POINTS = 400
+POINTS = 256
 _ZONES = 266
 _UNKNOWN = (0, 264, 265)
 _AIRPORTS = {1: (-74.177, 40.691), 132: (-73.782, 40.645), 138: (-73.872, 40.773)}
