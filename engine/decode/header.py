@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -181,9 +182,12 @@ def _faults(head: Head, names: list[str], known: tuple[Fault, ...], mismatch: Mi
         expected, found = repr(head.row_end.decode()), repr(head.end.decode())
         raise mismatch(0, f"{expected} between the header and the first row", found, _ADVICE)
     _names(names, known, mismatch)
-    counts = {len(fields_of(row.rstrip(b"\r\n").decode("latin-1"))) for row in head.rows}
-    surplus = (counts.pop() if len(counts) == 1 else 0) - len(names)
+    counts = Counter(len(fields_of(row.rstrip(b"\r\n").decode("latin-1"))) - len(names) for row in head.rows)
+    # What most rows have says what the file is; a row among the first that is torn or too long is a bad row like others.
+    surplus = counts.most_common(1)[0][0] if counts else 0
     if surplus > 0 and surplus not in {fault.unnamed_fields for fault in known}:
+        if len(counts) > 1:
+            return 0
         raise mismatch(0, f"{len(names)} fields in a row", f"{len(names) + surplus} in every one of the first", _ADVICE)
     return max(surplus, 0)
 

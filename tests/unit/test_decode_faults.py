@@ -132,6 +132,15 @@ def test_a_row_of_another_length_is_a_reject_as_ever(tmp_path: Path) -> None:
     assert report.first_rejects[0].reason == "19 fields instead of 17"
 
 
+@pytest.mark.parametrize("odd", [ZONES_ROW, f"{ZONES_ROW},,,", "1,2"])
+def test_one_odd_row_among_the_first_says_nothing_of_the_others(odd: str, tmp_path: Path) -> None:
+    """In a month with fields without a name, a short or long row near the top is one reject, and the rest are rows."""
+    rows = [f"{ZONES_ROW},,"] * 3
+    frame, report = drained(tmp_path, "yellow", "2016-08", "\r\n".join([ZONES, rows[0], odd, *rows]) + "\r\n")
+    assert (frame.height, report.quarantined) == (4, 1)
+    assert report.first_rejects[0].line == 3
+
+
 def test_names_of_another_era_are_refused(tmp_path: Path) -> None:
     """What 2009 called a column says nothing in 2019: an old file under a new name is found out."""
     with pytest.raises(HeaderMismatch) as caught:
