@@ -183,7 +183,7 @@ def _faults(head: Head, names: list[str], known: tuple[Fault, ...], mismatch: Mi
         raise mismatch(0, f"{expected} between the header and the first row", found, _ADVICE)
     _names(names, known, mismatch)
     counts = Counter(len(fields_of(row.rstrip(b"\r\n").decode("latin-1"))) - len(names) for row in head.rows)
-    # What most rows have says what the file is; a row among the first that is torn or too long is a bad row like others.
+    # What most rows have says what the file is; one of them that is too short or too long is a bad row like others.
     surplus = counts.most_common(1)[0][0] if counts else 0
     if surplus > 0 and surplus not in {fault.unnamed_fields for fault in known}:
         if len(counts) > 1:
