@@ -38,6 +38,8 @@ def write(profile: Profile, stretch: Stretch, trips: dict[str, Numbers], random:
             trips[name] = np.where(rounded, trips[name] // _MINUTE * _MINUTE, trips[name])
     if vendors := profile.trip.get("unflagged"):
         trips["flag"][np.isin(trips["vendor"], vendors)] = NULL
+    if stretch.dirty and (share := profile.dirty.get("untold_tax")):
+        trips["tax"][chosen(share, stretch.rows, random)] = NULL
     known = (trips["payment"] != NULL) & (trips["vendor"] != NULL)
     trips["vendor_payment"] = np.where(known, trips["vendor"] * 10 + trips["payment"], NULL)
     if not profile.trip.get("coordinates"):

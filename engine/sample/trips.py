@@ -16,6 +16,8 @@ from engine.sample import meters
 from engine.sample.journeys import DAY, HOUR, NULL, Stretch, chosen, misdate, pick, pickups, route, seconds, unwrite
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from engine.sample.profile import Profile
@@ -54,9 +56,10 @@ def draw(profile: Profile, stretch: Stretch, random: np.random.Generator) -> dic
 def _fare(profile: Profile, stretch: Stretch, trips: dict[str, Numbers], random: np.random.Generator) -> None:
     """Meter the trip in steps of so many cents; flat to and from Kennedy, where Manhattan is at the other end."""
     money, rows = profile.money, stretch.rows
-    metered = money["base"] + money["mile"] * trips["distance"] / 100 + money["minute"] * trips["seconds"] / 60
-    step = money["step"]
-    trips["fare"] = (metered / step).astype(np.int32) * step
+    trips["fare"] = _metered(money, trips)
+    if "before" in money:
+        early = trips["pickup"] < seconds(money["before"]["day"])
+        trips["fare"] = np.where(early, _metered(money | money["before"], trips), trips["fare"])
     trips["rate"] = np.full(rows, _STANDARD, np.int32)
     busy = np.isin(trips["pickup_zone"], profile.zones["busiest"]) & np.isin(
         trips["dropoff_zone"], profile.zones["busiest"]
@@ -71,6 +74,12 @@ def _fare(profile: Profile, stretch: Stretch, trips: dict[str, Numbers], random:
     trips["flag"][chosen(profile.trip["flag_share"], rows, random)] = 1
     trips["trip_type"] = np.ones(rows, np.int32)
     trips["nothing"] = np.full(rows, NULL, np.int32)
+
+
+def _metered(money: Mapping[str, Any], trips: dict[str, Numbers]) -> Numbers:
+    amount = money["base"] + money["mile"] * trips["distance"] / 100 + money["minute"] * trips["seconds"] / 60
+    fare: Numbers = (amount / money["step"]).astype(np.int32) * money["step"]
+    return fare
 
 
 def _odd_trips(profile: Profile, trips: dict[str, Numbers], random: np.random.Generator) -> None:
@@ -99,6 +108,8 @@ def _surcharges(profile: Profile, stretch: Stretch, trips: dict[str, Numbers], r
     trips["extra"] = np.where(metered, extra, 0).astype(np.int32)
     trips["tax"] = np.where(metered | (trips["rate"] == _JFK), money["tax"], 0).astype(np.int32)
     trips["improvement"] = np.full(rows, money["improvement"], np.int32)
+    if money.get("hails_only"):
+        trips["improvement"][trips["rate"] == _NEGOTIATED] = 0
     airport = np.isin(trips["pickup_zone"], (1, 132, 138)) | np.isin(trips["dropoff_zone"], (1, 132, 138))
     tolled = random.random(rows, dtype=np.float32) < np.where(airport, money["toll_share"], 0.01)
     trips["tolls"] = np.where(tolled, money["toll"], 0).astype(np.int32)
