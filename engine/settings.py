@@ -8,12 +8,37 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
 
 from engine.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """Who this process is in Google's cloud, and where that is.
+
+    Attributes:
+        key: Content of a key, as JSON or base64 of it: `ENGINE_GOOGLE_CREDENTIALS`, or `GOOGLE_APPLICATION_CREDENTIALS`
+            where that holds a key and not a path; empty: Application Default Credentials.
+        impersonate: Service account to act as: `ENGINE_IMPERSONATE`; empty: nobody else.
+        project: Project that pays for requests: `GOOGLE_CLOUD_PROJECT`; empty: the one of the credentials.
+        storage: URL of a Cloud Storage emulator: `STORAGE_EMULATOR_HOST`; empty: the real one.
+        bigquery: URL of a BigQuery emulator: `BIGQUERY_EMULATOR_HOST`; empty: the real one.
+        bigquery_storage: Host and port of its Storage API, without TLS: `BIGQUERY_STORAGE_EMULATOR_HOST`.
+        retry_seconds: How long one request is tried again: `ENGINE_RETRY_SECONDS`.
+
+    """
+
+    key: str = field(default="", repr=False)
+    impersonate: str = ""
+    project: str = ""
+    storage: str = ""
+    bigquery: str = ""
+    bigquery_storage: str = ""
+    retry_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +51,7 @@ class Settings:
             be written (a read-only home), one under `TMPDIR`.
         datasets: Folders or files with a user's own datasets: `ENGINE_DATASETS`, separated like `PATH`.
         postgres_named: Whether `PGHOST`, `PGSERVICE`, `PGDATABASE` or `PGHOSTADDR` names a server.
+        cloud: Google's cloud.
 
     """
 
@@ -33,6 +59,7 @@ class Settings:
     cache: Path
     datasets: tuple[Path, ...]
     postgres_named: bool
+    cloud: Cloud = field(default_factory=Cloud)
 
     @property
     def spool(self) -> Path:
@@ -64,7 +91,41 @@ def from_environment() -> Settings:
         cache=Path(home).absolute() / "cache" if home else _cache(),
         datasets=tuple(Path(place) for place in datasets.split(os.pathsep) if place),
         postgres_named=any(os.environ.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")),
+        cloud=_cloud(),
     )
+
+
+def _cloud() -> Cloud:
+    # A machine that is none of Google's has no metadata server; three tries of three seconds each say so too late.
+    os.environ.setdefault("GCE_METADATA_TIMEOUT", "1")
+    os.environ.setdefault("GCE_METADATA_DETECT_RETRIES", "1")
+    given = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "").strip()
+    return Cloud(
+        key=os.environ.get("ENGINE_GOOGLE_CREDENTIALS", "").strip() or (given if given.startswith("{") else ""),
+        impersonate=os.environ.get("ENGINE_IMPERSONATE", ""),
+        project=os.environ.get("GOOGLE_CLOUD_PROJECT", ""),
+        storage=_url(os.environ.get("STORAGE_EMULATOR_HOST", "")),
+        bigquery=_url(os.environ.get("BIGQUERY_EMULATOR_HOST", "")),
+        bigquery_storage=os.environ.get("BIGQUERY_STORAGE_EMULATOR_HOST", "").rpartition("://")[2].rstrip("/"),
+        retry_seconds=_seconds("ENGINE_RETRY_SECONDS", 60.0),
+    )
+
+
+def _url(host: str) -> str:
+    """Return an emulator's URL; people write it with and without a scheme."""
+    return host.rstrip("/") if "://" in host or not host else f"http://{host.rstrip('/')}"
+
+
+def _seconds(name: str, default: float) -> float:
+    text = os.environ.get(name) or str(default)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        message = f"{name} is no number of seconds"
+        raise UsageError(message, facts={"found": text}, next_step=f"set it to a number, such as {default:g}")
+    return seconds
 
 
 def _cache() -> Path:
