@@ -14,6 +14,7 @@
     |-- Unreachable             20    retries are used up
     |   |-- SourceUnreachable
     |   `-- TargetUnreachable
+    |       `-- AccessDenied          the account may not do what is needed
     |-- Busy                    21    another engine loads this month, or readers hold its lock
     |-- VerifyFailed            30    verify found differences
     `-- Interrupted        130, 143   Ctrl-C, SIGTERM
@@ -133,6 +134,12 @@ class SourceUnreachable(Unreachable):
 
 class TargetUnreachable(Unreachable):
     """The target did not answer as it should."""
+
+
+class AccessDenied(TargetUnreachable):
+    """The target answers, and the account may not do what is needed; the same again will not help."""
+
+    retriable = False
 
 
 class Busy(EngineError):

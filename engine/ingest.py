@@ -196,6 +196,7 @@ class _Ingestion:
             filename=request.dataset.filename(request.month, layout.form),
             columns=layout.columns,
             mode=request.mode,
+            watch=self.watch,
         )
         stored = sink.stored(request.month)
         if current is None and stored is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
 from engine.receipt import Receipt
+from engine.watch import Nobody, Watch
 
 if TYPE_CHECKING:
     from engine.contract import Column, Dataset
@@ -29,6 +30,7 @@ class Load:
         filename: The value of `filename` in its rows.
         columns: Columns that the file has, in canonical order; those of the contract that are missing are null.
         mode: What happens to rows that the partition already has.
+        watch: Told how far a sink is that uploads.
 
     """
 
@@ -38,6 +40,7 @@ class Load:
     filename: str
     columns: tuple[Column, ...]
     mode: Mode
+    watch: Watch = field(default_factory=Nobody)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,8 @@ def credentials(cloud: Cloud, *, emulated: bool) -> tuple[google.auth.credential
         return google.auth.credentials.AnonymousCredentials(), cloud.project or "emulated"
     else:
         try:
-            found, project = google.auth.default(scopes=[SCOPE])
+            found, belongs = google.auth.default(scopes=[SCOPE])
+            project = belongs or ""
         except (google.auth.exceptions.GoogleAuthError, ValueError, OSError) as error:
             raise refused(error) from error
     if cloud.impersonate:
@@ -74,17 +75,20 @@ def _key(content: str) -> dict[str, Any]:
         try:
             text = base64.b64decode(content, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
-            raise _senseless("it is neither JSON nor base64 of it") from None
+            reason = "it is neither JSON nor base64 of it"
+            raise _senseless(reason) from None
     try:
         info = json.loads(text)
     except json.JSONDecodeError:
-        raise _senseless("it is no JSON") from None
+        reason = "it is no JSON"
+        raise _senseless(reason) from None
     if not isinstance(info, dict):
-        raise _senseless("it is no JSON object")
+        reason = "it is no JSON object"
+        raise _senseless(reason)
     return info
 
 
-def _from_key(info: dict[str, Any]) -> google.auth.credentials.Credentials:
+def _from_key(info: dict[str, Any]) -> Any:  # noqa: ANN401 - their classes publish no types
     try:
         match info.get("type"):
             case "service_account":
@@ -93,8 +97,10 @@ def _from_key(info: dict[str, Any]) -> google.auth.credentials.Credentials:
                 return UserCredentials.from_authorized_user_info(info, scopes=[SCOPE])
     except (google.auth.exceptions.GoogleAuthError, ValueError, TypeError):
         # Whatever the library says may quote the key.
-        raise _senseless("its fields are incomplete, or its private key cannot be read") from None
-    raise _senseless(f"its type is {info.get('type')!r}, not service_account or authorized_user")
+        reason = "its fields are incomplete, or its private key cannot be read"
+        raise _senseless(reason) from None
+    reason = f"its type is {info.get('type')!r}, not service_account or authorized_user"
+    raise _senseless(reason)
 
 
 def _senseless(reason: str) -> UsageError:

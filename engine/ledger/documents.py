@@ -51,9 +51,7 @@ class DocumentLedger:
 
     """
 
-    def __init__(
-        self, documents: Documents, *, dataset: str, embedded: Callable[[Month], Receipt | None]
-    ) -> None:
+    def __init__(self, documents: Documents, *, dataset: str, embedded: Callable[[Month], Receipt | None]) -> None:
         self._documents = documents
         self._dataset = dataset
         self._embedded = embedded

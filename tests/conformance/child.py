@@ -14,17 +14,19 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import requests.adapters
 from psycopg import sql
 
 from engine import catalog
 from engine.ingest import Request, ingest
 from engine.month import Month
-from engine.settings import Settings
+from engine.settings import Settings, from_environment
 from engine.targets import Place
 from engine.watch import Nobody
 
@@ -73,6 +75,11 @@ def _writes(connection: psycopg.Connection[Any], query: Any, *_: object) -> bool
 
 
 def _instrument(steps: Steps, url: str) -> None:
+    if "://" in url and not url.startswith("postgresql:"):
+        # What the engine sends by itself while it waits is no step of the load.
+        main = threading.main_thread()
+        _wrap(requests.adapters.HTTPAdapter, "send", steps, lambda *_: threading.current_thread() is main)
+        return
     if url.startswith("postgresql:"):
         _wrap(psycopg.Connection, "execute", steps, _writes)
         # A transaction's end is no statement for psycopg, but it is the step that matters most.
@@ -101,11 +108,17 @@ def _once(given: argparse.Namespace, mode: str, die_at: int) -> int:
         Request(
             dataset=catalog.load(folder / "trips.toml"),
             month=Month.parse(given.month),
-            to=Place(url=given.url, schema=given.schema, lock_wait_seconds=5.0),
+            to=Place(url=given.url, schema=given.schema, lock_wait_seconds=5.0, lease_seconds=0.6),
             location=str(folder / "in"),
             mode="append" if mode == "append" else "replace",
         ),
-        Settings(data=folder / "home", cache=folder / "home" / "cache", datasets=(), postgres_named=False),
+        Settings(
+            data=folder / "home",
+            cache=folder / "home" / "cache",
+            datasets=(),
+            postgres_named=False,
+            cloud=from_environment().cloud,
+        ),
         Nobody(),
     )
     sys.stdout.write(f"{result.receipt.state.value} {steps.count}\n")

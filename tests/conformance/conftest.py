@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conformance.bucket_world import BucketWorld
 from tests.conformance.folder_world import FolderWorld
 from tests.conformance.postgres_world import postgres_world
 from tests.conformance.world import KINDS, World, settings_in, trips
+from tests.fakes.gcs import FakeGCS
 from tests.servers import LocalServer, installed
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     match request.param:
         case "folder":
             yield FolderWorld(folder=tmp_path, dataset=trips(tmp_path), settings=settings_in(tmp_path))
+        case "gcs":
+            with FakeGCS("lake", folder=tmp_path / "gcs") as fake:
+                yield BucketWorld(folder=tmp_path, dataset=trips(tmp_path), settings=settings_in(tmp_path), fake=fake)
         case kind:
             server = request.getfixturevalue("postgres_url" if kind == "postgres" else "installed_url")
             with postgres_world(server, tmp_path) as world:

@@ -6,6 +6,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from engine.contract import ID
 from engine.targets import Place
@@ -67,27 +69,26 @@ class FolderWorld(World):
 
     def tamper(self, what: str) -> None:
         """See `World`."""
-        import pyarrow.parquet as pq  # noqa: PLC0415 - only here
-
         with pq.ParquetFile(self.data()) as file:
-            table, metadata = file.read(), file.schema_arrow.metadata or {}
-            footer = file.metadata.metadata
-        frame = pl.from_arrow(table)
-        assert isinstance(frame, pl.DataFrame)
-        match what:
-            case "changed":
-                frame = frame.with_columns(note=pl.when(pl.col("id") == 3).then(pl.lit("other")).otherwise("note"))
-            case "missing":
-                frame = frame.filter(pl.col("id") != 3)
-            case "extra":
-                alien = frame.filter(pl.col("id") == 3).with_columns(
-                    pl.lit(bytes(range(16))).alias(ID), note=pl.lit("alien")
-                )
-                frame = pl.concat([frame, alien])
-            case _:
-                frame = pl.concat([frame, frame.filter(pl.col("id") == 3)])
-        changed = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(table.schema)
-        pq.write_table(changed.replace_schema_metadata({**metadata, **(footer or {})}), self.data())
+            changed = tampered(file, what)
+        pq.write_table(changed, self.data())
+
+    def reset(self) -> None:
+        """See `World`."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def added(self) -> set[tuple[object, ...]]:
+        """See `World`."""
+        return set(pl.read_parquet(self.data(), columns=["filename", "source_month"]).unique().rows())
+
+    def column(self, name: str) -> list[object]:
+        """See `World`."""
+        return pl.read_parquet(self.data(), columns=[name])[name].to_list()
+
+    def prints(self, month: Month) -> object:
+        """See `World`."""
+        status = self.data(month).stat()
+        return status.st_ino, status.st_mtime_ns
 
     def fingerprint(self) -> object:
         """See `World`."""
@@ -96,3 +97,25 @@ class FolderWorld(World):
             for path in self.root.rglob("*")
             if path.is_file() and path.suffix != ".lock"
         }
+
+
+def tampered(file: pq.ParquetFile, what: str) -> pa.Table:
+    """Return a data file's rows with one of them changed, missing, extra or repeated, and its footer's entries."""
+    table, metadata = file.read(), file.schema_arrow.metadata or {}
+    footer = file.metadata.metadata
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    match what:
+        case "changed":
+            frame = frame.with_columns(note=pl.when(pl.col("id") == 3).then(pl.lit("other")).otherwise("note"))
+        case "missing":
+            frame = frame.filter(pl.col("id") != 3)
+        case "extra":
+            alien = frame.filter(pl.col("id") == 3).with_columns(
+                pl.lit(bytes(range(16))).alias(ID), note=pl.lit("alien")
+            )
+            frame = pl.concat([frame, alien])
+        case _:
+            frame = pl.concat([frame, frame.filter(pl.col("id") == 3)])
+    changed = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(table.schema)
+    return changed.replace_schema_metadata({**metadata, **(footer or {})})

@@ -109,6 +109,24 @@ class PostgresWorld(World):
                 self.query(f"DROP INDEX {partition}_id")
                 self.query(f"INSERT INTO {partition} SELECT * FROM {partition} WHERE id = 3")  # noqa: S608 - our own names
 
+    def reset(self) -> None:
+        """See `World`."""
+        self.query(f"DROP SCHEMA {self.schema} CASCADE")
+        self.query(f"CREATE SCHEMA {self.schema}")
+
+    def added(self) -> set[tuple[object, ...]]:
+        """See `World`."""
+        return set(self.query("SELECT DISTINCT filename, source_month FROM trips_tripdata"))
+
+    def column(self, name: str) -> list[object]:
+        """See `World`."""
+        return [row[0] for row in self.query(f"SELECT {name} FROM trips_tripdata")]  # noqa: S608 - our own names
+
+    def prints(self, month: Month) -> object:
+        """See `World`."""
+        partition = f"trips_tripdata_{month.year:04d}_{month.month:02d}"
+        return self.query("SELECT oid, pg_relation_filenode(oid) FROM pg_class WHERE oid = %s::regclass", partition)
+
     def fingerprint(self) -> object:
         """See `World`."""
         tables = self.query(

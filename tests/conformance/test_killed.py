@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from collections import Counter
 from typing import Self
@@ -10,7 +9,6 @@ from typing import Self
 import pytest
 
 from engine.receipt import State
-from tests.conformance.folder_world import FolderWorld
 from tests.conformance.postgres_world import PostgresWorld
 from tests.conformance.world import MONTH, World, lines
 
@@ -20,7 +18,7 @@ MOST_STEPS = 120
 
 
 # What is killed here is the client; one server stands for both.
-pytestmark = pytest.mark.parametrize("world", ["postgres", "folder"], indirect=True)
+pytestmark = pytest.mark.parametrize("world", ["postgres", "folder", "gcs"], indirect=True)
 
 
 def _numbers(rows: list[tuple[object, ...]] | None) -> Counter[object] | None:
@@ -31,23 +29,13 @@ def _notes(numbers: range, note: str = "n") -> Counter[object]:
     return Counter(f"{note}{n}" for n in numbers)
 
 
-def _reset(world: World) -> None:
-    """Make the target empty."""
-    if isinstance(world, FolderWorld):
-        shutil.rmtree(world.root, ignore_errors=True)
-        return
-    assert isinstance(world, PostgresWorld)
-    world.query(f"DROP SCHEMA {world.schema} CASCADE")
-    world.query(f"CREATE SCHEMA {world.schema}")
-
-
 @pytest.mark.parametrize("scenario", ["first", "replace", "append"])
 def test_a_load_killed_at_any_step(world: World, scenario: str) -> None:
     """SIGKILL before each step: readers see the old or the new month, and the next run ends with the new one."""
     mode = "append" if scenario == "append" else "replace"
 
     def begin() -> None:
-        _reset(world)
+        world.reset()
         if scenario != "first":
             world.write([*lines(*range(100)), BAD])
             world.load()

@@ -11,8 +11,6 @@ import polars as pl
 
 from engine.contract import ID
 from engine.identity import repeated
-from tests.conformance.folder_world import FolderWorld
-from tests.conformance.postgres_world import PostgresWorld
 from tests.conformance.world import MONTH, TRIPS, World, lines, trips
 
 
@@ -80,15 +78,7 @@ def test_the_month_is_in_the_file_name_and_source_month(world: World) -> None:
     """Every row names its file without `.gz` and the first of its month."""
     world.write(lines(*range(20)))
     world.load()
-    assert _added(world) == {("trips_tripdata_2019-01.csv", MONTH.first_day)}
-
-
-def _added(world: World) -> set[tuple[object, ...]]:
-
-    if isinstance(world, PostgresWorld):
-        return set(world.query("SELECT DISTINCT filename, source_month FROM trips_tripdata"))
-    assert isinstance(world, FolderWorld)
-    return set(pl.read_parquet(world.data(), columns=["filename", "source_month"]).unique().rows())
+    assert world.added() == {("trips_tripdata_2019-01.csv", MONTH.first_day)}
 
 
 def test_a_stored_id_is_the_digest_of_its_values(world: World) -> None:
@@ -117,13 +107,4 @@ def test_carried_columns_survive(world: World) -> None:
     receipt = world.load(mode="append")
     assert receipt.rows.loaded == 10
     world.assert_whole([*range(20), *range(30, 40)], receipt)
-    assert _colours(world) == Counter([*(f"c{n}" for n in range(20)), *[None] * 10])
-
-
-def _colours(world: World) -> Counter[str | None]:
-    if isinstance(world, PostgresWorld):
-        rows = world.query("SELECT colour FROM trips_tripdata")
-    else:
-        assert isinstance(world, FolderWorld)
-        rows = pl.read_parquet(world.data(), columns=["colour"]).rows()
-    return Counter(row[0] for row in rows)
+    assert Counter(world.column("colour")) == Counter([*(f"c{n}" for n in range(20)), *[None] * 10])

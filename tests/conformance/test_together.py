@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROUNDS = 3
 ROWS = 150_000
 # What is tried here are clients; one server stands for both.
-pytestmark = pytest.mark.parametrize("world", ["postgres", "folder"], indirect=True)
+pytestmark = pytest.mark.parametrize("world", ["postgres", "folder", "gcs"], indirect=True)
 
 
 def test_two_engines_on_one_month(world: World) -> None:
@@ -145,7 +145,7 @@ def _command(world: World) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "ENGINE_HOME": str(world.folder / "home")},
+        env={**os.environ, **world.environment(), "ENGINE_HOME": str(world.folder / "home")},
     )
 
 
@@ -165,7 +165,7 @@ def test_two_datasets_at_once(world: World) -> None:
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "ENGINE_HOME": str(world.folder / "home2")},
+        env={**os.environ, **world.environment(), "ENGINE_HOME": str(world.folder / "home2")},
     )
     for process in (first, second):
         _, err = process.communicate(timeout=60)

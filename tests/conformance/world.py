@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.contract import Dataset
     from engine.receipt import Receipt
 
-KINDS = ("postgres", "postgres-installed", "folder")
+KINDS = ("postgres", "postgres-installed", "folder", "gcs")
 ROOT = Path(__file__).parents[2]
 CHILD = Path(__file__).with_name("child.py")
 MONTH = Month(2019, 1)
@@ -121,6 +121,22 @@ class World(ABC):
         """Change a loaded month behind the engine's back: `changed`, `missing`, `extra` or `repeated`."""
 
     @abstractmethod
+    def reset(self) -> None:
+        """Make the target empty."""
+
+    @abstractmethod
+    def added(self) -> set[tuple[object, ...]]:
+        """Return what the month's rows have as `filename` and `source_month`."""
+
+    @abstractmethod
+    def column(self, name: str) -> list[object]:
+        """Return one column of the month, in no order."""
+
+    @abstractmethod
+    def prints(self, month: Month) -> object:
+        """Return something that differs once the month's rows were written anew."""
+
+    @abstractmethod
     def fingerprint(self) -> object:
         """Return something that differs once anything was written."""
 
@@ -162,8 +178,18 @@ class World(ABC):
             stderr=None if pipe else subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment()},
         )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that a process of the engine needs to find this world's servers."""
+        cloud = self.settings.cloud
+        servers = {
+            "STORAGE_EMULATOR_HOST": cloud.storage,
+            "BIGQUERY_EMULATOR_HOST": cloud.bigquery,
+            "BIGQUERY_STORAGE_EMULATOR_HOST": cloud.bigquery_storage,
+        }
+        return {"ENGINE_RETRY_SECONDS": str(cloud.retry_seconds), **{k: v for k, v in servers.items() if v}}
 
     @contextmanager
     def opened(self) -> Iterator[Target]:

@@ -34,10 +34,11 @@ FLOORS = {
         "idset",
         "spill",
         "watch",
+        "lease",
     ],
     "declarations": ["catalog"],
     "pure": ["identity", "decode", "sample"],
-    "drivers": ["postgres"],
+    "drivers": ["postgres", "google"],
     "edges": ["sources", "sinks", "ledger", "embedded"],
     "flow": [
         "inspect",

@@ -59,6 +59,8 @@ def fill(service: Service, filling: Filling) -> int:
             raise invalid(f"Cannot write to a view: {target.bare()}")
         new, statements = _plan(service, filling, old)
         with queries.refusing(), service.warehouse.changing(key) as cursor:
+            # Large files go in at twice the speed, and a small one comes in its own order all the same.
+            cursor.execute("SET SESSION preserve_insertion_order = false")
             for statement in statements:
                 cursor.execute(statement)
             count = _write(cursor, filling, new)

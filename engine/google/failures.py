@@ -1,0 +1,123 @@
+"""What Google's services refuse, in words that say what to grant or to set."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import google.auth.exceptions
+import requests.exceptions
+from google.api_core import exceptions as api
+
+from engine.errors import AccessDenied, EngineError, TargetUnreachable, Unreachable, UsageError
+from engine.google.credentials import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PERMISSION = re.compile(r"\b(?:storage|bigquery|iam)\.[a-zA-Z]+\.[a-zA-Z]+\b")
+
+# The smallest predefined role that has a permission (cloud.google.com/iam/docs/roles-permissions).
+_ROLES = {
+    "bigquery.jobs.": "roles/bigquery.jobUser on the project",
+    "bigquery.readsessions.": "roles/bigquery.readSessionUser on the project",
+    "bigquery.datasets.create": "roles/bigquery.user on the project",
+    "bigquery.": "roles/bigquery.dataEditor on the dataset",
+    "storage.buckets.": "roles/storage.admin on the project",
+    "storage.": "roles/storage.objectUser on the bucket",
+    "iam.": "roles/iam.serviceAccountTokenCreator on that account",
+}
+_QUOTA = ("quotaExceeded", "rateLimitExceeded", "RESOURCE_EXHAUSTED", "Quota exceeded", "Exceeded rate limits")
+_LOCATION = re.compile(r"not found in location|different locations|location \S+ and", re.IGNORECASE)
+
+
+@contextmanager
+def answering(name: str, unreachable: type[Unreachable] = TargetUnreachable) -> Iterator[None]:
+    """Turn whatever a service answers, or does not, at any time, into the error that says what to do.
+
+    Args:
+        name: The bucket or the dataset, for people.
+        unreachable: Which error a silent service is.
+
+    """
+    try:
+        yield
+    except EngineError:
+        raise
+    except google.auth.exceptions.TransportError as error:
+        _silent(name, error, unreachable)
+    except google.auth.exceptions.GoogleAuthError as error:
+        raise refused(error) from error
+    except (api.GoogleAPIError, requests.exceptions.RequestException, ConnectionError, TimeoutError) as error:
+        _refused(name, error, unreachable)
+
+
+def said(error: Exception) -> str:
+    """Return what a service said, without the address that was asked."""
+    text = getattr(error, "message", "") or str(error)
+    return (re.sub(r"^(?:\d{3} )?(?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", str(text)).splitlines() or [""])[0]
+
+
+def _refused(name: str, error: Exception, unreachable: type[Unreachable]) -> NoReturn:
+    reason = said(error)
+    if any(word in str(error) for word in _QUOTA):
+        message = "a quota of Google's is used up"
+        raise unreachable(
+            message,
+            facts={"where": name, "reason": reason},
+            state="nothing of this load is visible",
+            next_step="wait, or ask for more under IAM & Admin, Quotas; then run the command again",
+        ) from error
+    if isinstance(error, api.Unauthorized):
+        raise refused(error) from error
+    if isinstance(error, api.Forbidden):
+        raise _denied(name, reason) from error
+    if _LOCATION.search(reason):
+        message = "the location is another one"
+        raise UsageError(
+            message,
+            facts={"where": name, "reason": reason},
+            state="nothing of this load is visible",
+            next_step="use a bucket and a dataset of one location: `engine setup ... --location` makes them",
+        ) from error
+    if isinstance(error, api.NotFound):
+        message = "this is not there"
+        raise UsageError(
+            message,
+            facts={"where": name, "reason": reason},
+            state="nothing was changed",
+            next_step=f"check the name, or make it:\nengine setup {name}",
+        ) from error
+    if isinstance(error, api.BadRequest):
+        message = "Google does not accept the request"
+        raise EngineError(
+            message,
+            facts={"where": name, "reason": reason},
+            state="nothing of this load is visible",
+        ) from error
+    _silent(name, error, unreachable)
+
+
+def _denied(name: str, reason: str) -> AccessDenied:
+    found = _PERMISSION.search(reason)
+    needed = found[0] if found else ""
+    role = next((role for start, role in _ROLES.items() if needed.startswith(start)), "")
+    grant = f"grant {role} to this account" if role else "grant this account what is missing"
+    return AccessDenied(
+        "this account may not do what is needed",
+        facts={"where": name, "permission": needed, "reason": reason},
+        state="nothing of this load is visible",
+        next_step=grant,
+    )
+
+
+def _silent(name: str, error: Exception, unreachable: type[Unreachable]) -> NoReturn:
+    cause = error.cause if isinstance(error, api.RetryError) and error.cause else error
+    message = "Google's service does not answer as it should, and retries are used up"
+    raise unreachable(
+        message,
+        facts={"where": name, "reason": said(cause)},
+        state="nothing of this load is visible",
+        next_step="run the same command again: it clears what is left",
+    ) from error
