@@ -120,8 +120,8 @@ class _Ingestion:
         if self.request.dry_run:
             return self.receipt.with_(source=seen, **self.clock.stop())
         with self.target.sink.locked(month):
-            self.target.sink.clear(month)
             ledger.abandon(month, "the engine that was loading it died")
+            self.target.sink.clear(month)
             # Another engine may have loaded it between the first look and the lock.
             if (current := self._current()) and self._unchanged(seen, current):
                 return self._same(current)
@@ -134,7 +134,9 @@ class _Ingestion:
     def _current(self) -> Receipt | None:
         """Return the receipt of the month that is in the target; None where there is none, whatever the ledger says."""
         current = self.target.ledger.current(self.request.month)
-        return current if current is not None and self.target.sink.has(self.request.month) else None
+        # A month without a good line is loaded, and a warehouse has nothing to show for it.
+        there = current is not None and (current.rows.total == 0 or self.target.sink.has(self.request.month))
+        return current if there else None
 
     def _unchanged(self, seen: SourceInfo, current: Receipt) -> bool:
         return self._covers(current) and seen.unchanged_since(current.source)

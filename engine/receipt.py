@@ -120,6 +120,8 @@ class Receipt:
         id_checksum: All ids of the month as 32 hex digits (`engine.identity`); empty where nothing was read.
         identity: Label of the identity that computed the ids.
         contract: Fingerprint of the contract.
+        job: Id of the job that publishes the month, in a warehouse that has jobs; empty elsewhere.
+        bytes_billed: What the queries of this load were billed for, in bytes; 0 where nothing is.
         extras: Columns that the contract does not name and that were carried as text (policy `evolve`).
         started_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601; empty while loading.
@@ -146,6 +148,8 @@ class Receipt:
     started_at: str = ""
     finished_at: str = ""
     error: str = ""
+    job: str = ""
+    bytes_billed: int = 0
 
     @property
     def partition(self) -> Partition:

@@ -67,7 +67,7 @@ class Endpoints:
 LOCAL_BIGQUERY = Emulator(
     package="local-bigquery==0.4.0",
     pythons=("3.13", "3.14"),
-    extensions=("ducklake", "httpfs", "icu"),
+    extensions=("ducklake", "httpfs", "icu", "spatial"),
     command=(
         *("local-bigquery", "--host", "127.0.0.1", "--port", "{rest}", "--grpc-port", "{grpc}"),
         *("--project", "p", "--dataset", "unused", "--data-dir", "{folder}", "serve"),
@@ -119,11 +119,12 @@ def _installed(emulator: Emulator) -> Path:
     environment = Path(platformdirs.user_cache_path("engine-tests")) / name
     environment.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(environment.with_suffix(".lock")):
-        if not (environment / "complete").exists():
+        complete = environment / "complete"
+        if not complete.exists() or complete.read_text() != repr(emulator):
             python = _python(emulator)
             shutil.rmtree(environment, ignore_errors=True)
             _install(emulator, python, environment)
-            (environment / "complete").touch()
+            complete.write_text(repr(emulator))
     return environment
 
 
@@ -146,7 +147,7 @@ def _pyenv(version: str) -> list[str]:
 def _install(emulator: Emulator, python: str, environment: Path) -> None:
     """Install an emulator, then the DuckDB whose extensions come as wheels, whatever its own requirement says."""
     wheels = [f"duckdb-extension-{name}=={_DUCKDB}" for name in emulator.extensions]
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--retries", "1"]
     for command in (
         [python, "-m", "venv", str(environment)],
         [*pip, emulator.package, "numpy"],

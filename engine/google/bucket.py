@@ -13,15 +13,16 @@ import base64
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import google_crc32c
 from google.api_core import exceptions as api
-from google.cloud import storage
+from google.cloud import storage  # type: ignore[attr-defined]  # its package has no marker for types
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from engine.errors import BadInput
 from engine.google.credentials import credentials
+from engine.google.watched import Watched
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -183,7 +184,7 @@ class Bucket:
         with path.open("rb") as file:
             try:
                 blob.upload_from_file(
-                    _Watched(file, progress),
+                    Watched(file, progress),
                     size=size,
                     content_type="application/octet-stream",
                     if_generation_match=generation,
@@ -243,21 +244,6 @@ class Bucket:
         """Return what is stored if it is this very write, whose answer was lost."""
         found = self.find(blob.name)
         return found if found and found.metadata.get(_MARK) == blob.metadata[_MARK] else None
-
-
-class _Watched:
-    """A file that tells how far it was read."""
-
-    def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
-        self._file, self._progress = file, progress
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._progress(self._file.tell())
-        return data
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a file has
-        return getattr(self._file, name)
 
 
 def client(found: Credentials, project: str, cloud: Cloud) -> storage.Client:

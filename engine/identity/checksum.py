@@ -50,6 +50,11 @@ class Checksum:
         self._high = (self._high - high) % _MODULUS
         self._low = (self._low - low) % _MODULUS
 
+    def merge(self, other: Checksum) -> None:
+        """Add all ids of another checksum."""
+        self._high = (self._high + other._high) % _MODULUS
+        self._low = (self._low + other._low) % _MODULUS
+
     def hexdigest(self) -> str:
         """Return the two sums as 32 hex digits."""
         return f"{self._high:016x}{self._low:016x}"

@@ -45,6 +45,10 @@ def open_target(place: Place, dataset: Dataset, settings: Settings) -> Iterator[
                 from engine.targets import bucket  # noqa: PLC0415
 
                 yield stack.enter_context(bucket.opened(place, dataset, settings))
+            case "bigquery":
+                from engine.targets import bigquery  # noqa: PLC0415
+
+                yield stack.enter_context(bigquery.opened(place, dataset, settings))
             case _:
                 from engine.targets import postgres  # noqa: PLC0415
 
@@ -63,6 +67,10 @@ def receipts(place: Place, settings: Settings, dataset: str | None) -> list[Rece
             from engine.targets import bucket  # noqa: PLC0415
 
             return bucket.receipts(place, settings, dataset)
+        case "bigquery":
+            from engine.targets import bigquery  # noqa: PLC0415
+
+            return bigquery.receipts(place, settings, dataset)
         case _:
             from engine.targets import postgres  # noqa: PLC0415
 

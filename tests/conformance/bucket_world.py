@@ -72,10 +72,10 @@ class BucketWorld(World):
         return self._frame(self.data())[name].to_list()
 
     def remains(self) -> list[str]:
-        """See `World`."""
+        """See `World`; a lease that its holder left is no remains, it ends by itself."""
         foreign = [n for n in self.names(f"{self.dataset.name}/") if not n.endswith("/data.parquet")]
         local = [str(path) for path in (self.settings.cache / "uploads").glob("*")]
-        return self.names("_engine/locks/") + foreign + local
+        return foreign + local
 
     def states(self) -> dict[str, str]:
         """See `World`."""

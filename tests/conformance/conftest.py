@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conformance.bigquery_world import BigQueryWorld
 from tests.conformance.bucket_world import BucketWorld
 from tests.conformance.folder_world import FolderWorld
 from tests.conformance.postgres_world import postgres_world
 from tests.conformance.world import KINDS, World, settings_in, trips
+from tests.fakes.bigquery import FakeBigQuery
 from tests.fakes.gcs import FakeGCS
 from tests.servers import LocalServer, installed
 
@@ -45,6 +48,20 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         case "gcs":
             with FakeGCS("lake", folder=tmp_path / "gcs") as fake:
                 yield BucketWorld(folder=tmp_path, dataset=trips(tmp_path), settings=settings_in(tmp_path), fake=fake)
+        case "bigquery" | "bigquery-staged" | "bigquery-write-api" as kind:
+            with ExitStack() as stack:
+                gcs = None
+                if kind == "bigquery-staged":
+                    gcs = stack.enter_context(FakeGCS("lake", folder=tmp_path / "gcs")).url
+                fake = stack.enter_context(FakeBigQuery(folder=tmp_path / "bigquery", gcs_url=gcs))
+                yield BigQueryWorld(
+                    folder=tmp_path,
+                    dataset=trips(tmp_path),
+                    settings=settings_in(tmp_path),
+                    fake=fake,
+                    method="write_api" if kind == "bigquery-write-api" else "load",
+                    storage=gcs or "",
+                )
         case kind:
             server = request.getfixturevalue("postgres_url" if kind == "postgres" else "installed_url")
             with postgres_world(server, tmp_path) as world:

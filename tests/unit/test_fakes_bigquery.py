@@ -159,8 +159,8 @@ def test_deletion_under_if_match(place: Place) -> None:
     etag = place.client.update_table(fresh, ["description"]).etag
     url, connection = "/projects/p/datasets/d/tables/t", place.client._connection  # noqa: SLF001 - its methods send none
     with pytest.raises(PreconditionFailed):
-        connection.api_request(method="DELETE", path=url, headers={"If-Match": old})  # type: ignore[no-untyped-call]
-    connection.api_request(method="DELETE", path=url, headers={"If-Match": etag})  # type: ignore[no-untyped-call]
+        connection.api_request(method="DELETE", path=url, headers={"If-Match": old})
+    connection.api_request(method="DELETE", path=url, headers={"If-Match": etag})
     with pytest.raises(NotFound):
         place.client.get_table(place.name("t"))
 

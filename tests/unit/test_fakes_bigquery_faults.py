@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -14,8 +18,16 @@ from requests.exceptions import ConnectionError as Broken
 from requests.exceptions import RequestException
 
 from tests.fakes.bigquery import FakeBigQuery
-from tests.fakes.bigquery.clients import append, appending, parquet, pending_stream, read_all, rest_client
-from tests.fakes.bigquery.places import LAYOUT, Place, trips
+from tests.fakes.bigquery.clients import (
+    append,
+    appending,
+    parquet,
+    pending_stream,
+    read_all,
+    rest_client,
+    storage_clients,
+)
+from tests.fakes.bigquery.places import LAYOUT, Place, running, trips
 from tests.fakes.faults import (
     Answer,
     Call,
@@ -211,3 +223,31 @@ def test_reads_that_break(fake: FakeBigQuery, place: Place) -> None:
     assert read_all(place.storage.read, place.path("t")).num_rows == 20_000
     assert fault.fired == 1
     assert sum(one.method == "ReadRows" for one in fake.requests) == 2
+
+
+def test_it_runs_alone() -> None:
+    """The fake runs as a program of its own, with the datasets that it is given."""
+    words = [sys.executable, "-m", "tests.fakes.bigquery", "--port", "0", "--grpc-port", "0", "--dataset", "d"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - ours
+        assert process.stdout is not None
+        found = re.fullmatch(r"BigQuery (\S+), Storage (\S+), project p\n", process.stdout.readline())
+        assert found is not None
+        with rest_client(found[1]) as client, storage_clients(found[2]) as clients:
+            place = Place(client=client, storage=clients, dataset="d")
+            place.load("t", trips("a"))
+            assert read_all(clients.read, place.path("t")).num_rows == 1
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def test_it_ends_what_it_began(tmp_path: Path) -> None:
+    """A fake that is closed leaves no thread, even while a job waits and a client is connected."""
+    before = set(threading.enumerate())
+    with running(tmp_path) as (fake, place):
+        fake.job_seconds = 60
+        place.client.query("SELECT 1", api_method="INSERT")
+        begin = time.monotonic()
+        fake.close()
+        fake.close()
+    left = [one.name for one in set(threading.enumerate()) - before if one.name.startswith(("job", "grpc", "Thread"))]
+    assert (left, time.monotonic() - begin < 10) == ([], True)

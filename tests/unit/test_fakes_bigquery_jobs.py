@@ -150,7 +150,7 @@ def test_a_query_asked_twice(place: Place, fake: FakeBigQuery) -> None:
     """A request with the id of an earlier one gets that one's job."""
     body = {"query": "SELECT 1", "useLegacySql": False, "requestId": "same"}
     connection = place.client._connection  # noqa: SLF001 - the client makes a new id for each query
-    found = [connection.api_request(method="POST", path="/projects/p/queries", data=body) for _ in range(2)]  # type: ignore[no-untyped-call]
+    found = [connection.api_request(method="POST", path="/projects/p/queries", data=body) for _ in range(2)]
     assert found[0]["jobReference"] == found[1]["jobReference"]
     assert len(fake.jobs()) == 1
 

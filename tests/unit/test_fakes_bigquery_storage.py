@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.fakes.bigquery.fixtures",)
 
+CODECS = storage.ArrowSerializationOptions.CompressionCodec
 ROWS = trips("a", "b").to_batches()[0]
 
 
@@ -60,8 +61,8 @@ def test_types_as_they_are_read(place: Place) -> None:
     assert found["x"].to_pylist() == [Decimal("1.5")]
 
 
-@pytest.mark.parametrize("compression", [0, 1, 2])
-def test_streams_and_offsets(place: Place, compression: int) -> None:
+@pytest.mark.parametrize("compression", list(CODECS))
+def test_streams_and_offsets(place: Place, compression: storage.ArrowSerializationOptions.CompressionCodec) -> None:
     """Several streams give each row once, and a stream goes on from any offset, compressed or not."""
     place.load("t", trips(*(f"{number:05}" for number in range(5_000))))
     asked = storage.ReadSession(table=place.path("t"), data_format=storage.DataFormat.ARROW)

@@ -88,7 +88,7 @@ class MonthFile:
         return Outcome(loaded=loaded, present=sent - loaded, total=self.rows, id_checksum=self._checksum.hexdigest())
 
     def keep_absent(self, ids: Path) -> Checksum:
-        """Become the rows whose ids a file of ids does not have; return the checksum of what is left."""
+        """Become the rows whose ids a file of ids does not have; return the checksum of these."""
         self._rewrite(lambda done: absent(done, ids))
         return self._checksum
 

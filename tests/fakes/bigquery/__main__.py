@@ -36,7 +36,7 @@ def main() -> None:
         ) as fake,
     ):
         options = {"api_endpoint": fake.url}
-        nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        nobody = AnonymousCredentials()
         client = bigquery.Client(project=given.project, credentials=nobody, client_options=options)
         for dataset in given.dataset:
             client.create_dataset(dataset)

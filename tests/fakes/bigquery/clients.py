@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import grpc  # type: ignore[import-untyped, unused-ignore]  # its types are a package of their own
+import grpc
 import pyarrow as pa
 import pyarrow.parquet as pq
 from google.auth.credentials import AnonymousCredentials
@@ -30,8 +30,8 @@ def rest_client(
     url: str, project: str = "p", *, token: str | None = None, location: str | None = None
 ) -> Iterator[bigquery.Client]:
     """Give a client of google-cloud-bigquery; it brings a bearer token if there is one."""
-    nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
-    credentials = nobody if token is None else Credentials(token)  # type: ignore[no-untyped-call]
+    nobody = AnonymousCredentials()
+    credentials = nobody if token is None else Credentials(token)
     options = {"api_endpoint": url}
     client = bigquery.Client(project=project, credentials=credentials, client_options=options, location=location)
     with contextlib.closing(client):
@@ -53,8 +53,8 @@ def storage_clients(address: str) -> Iterator[StorageClients]:
         read = read_transports.BigQueryReadGrpcTransport(channel=channel)
         write = write_transports.BigQueryWriteGrpcTransport(channel=channel)
         yield StorageClients(
-            read=bigquery_storage_v1.BigQueryReadClient(transport=read),  # type: ignore[no-untyped-call]
-            write=bigquery_storage_v1.BigQueryWriteClient(transport=write),  # type: ignore[no-untyped-call]
+            read=bigquery_storage_v1.BigQueryReadClient(transport=read),
+            write=bigquery_storage_v1.BigQueryWriteClient(transport=write),
         )
 
 
@@ -73,7 +73,7 @@ def read_stream(
     schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
     batches = [
         pa.ipc.read_record_batch(pa.py_buffer(response.arrow_record_batch.serialized_record_batch), schema)
-        for response in client.read_rows(session.streams[number].name, offset=offset)  # type: ignore[no-untyped-call]
+        for response in client.read_rows(session.streams[number].name, offset=offset)
     ]
     return pa.Table.from_batches(batches, schema)
 
@@ -134,7 +134,7 @@ def append(connection: AppendRowsStream, batch: Any, offset: int | None = None) 
     request = storage.AppendRowsRequest(arrow_rows={"rows": content})
     if offset is not None:
         request.offset = offset
-    answer: storage.AppendRowsResponse = connection.send(request).result(timeout=10)  # type: ignore[no-untyped-call]
+    answer: storage.AppendRowsResponse = connection.send(request).result(timeout=10)
     return answer
 
 

@@ -36,7 +36,7 @@ def load(service: Service, job: Job, paths: Sequence[Path]) -> None:
         service,
         Filling(
             target=target,
-            rows=parquet.rows(paths, columns, fields),
+            rows=parquet.rows(paths, columns, fields, alike=all(file == found[0] for file in found)),
             fields=fields,
             write=given.get("writeDisposition") or "WRITE_APPEND",
             create=given.get("createDisposition") or "CREATE_IF_NEEDED",

@@ -91,15 +91,23 @@ def _logical(logical: Json, column: Any, decimals: Sequence[str]) -> str:  # noq
     return _LOGICAL.get(kind, "")
 
 
-def rows(paths: Sequence[Path], found: Sequence[Column], fields: Sequence[Json]) -> str:
-    """Return a query in DuckDB's SQL: the rows of some files as some fields; what no file has is null."""
+def rows(paths: Sequence[Path], found: Sequence[Column], fields: Sequence[Json], *, alike: bool) -> str:
+    """Return a query in DuckDB's SQL: the rows of some files as some fields; what no file has is null.
+
+    Args:
+        paths: The files.
+        found: The columns of all of them.
+        fields: The fields.
+        alike: Whether all files have the same columns; else they are read by one thread.
+
+    """
     by_name = {column.field["name"].lower(): column for column in found}
     selected = ", ".join(
         f"{_value(by_name.get(field['name'].lower()), duckdb_type(field))} AS {quoted(field['name'])}"
         for field in fields
     )
     files = ", ".join(text(str(path)) for path in paths)
-    return f"SELECT {selected} FROM read_parquet([{files}], union_by_name = true)"  # noqa: S608 - quoted
+    return f"SELECT {selected} FROM read_parquet([{files}], union_by_name = {not alike})"  # noqa: S608 - quoted
 
 
 def _value(column: Column | None, kind: str) -> str:

@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import grpc  # type: ignore[import-untyped, unused-ignore]  # its types are a package of their own
+import grpc
 import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import types as storage
 

@@ -1,0 +1,3 @@
+SELECT receipt FROM {loads}
+WHERE source_month = DATE '{day}' AND table_name = @table_name
+ORDER BY recorded_at

@@ -1,0 +1,114 @@
+"""How a file of this machine gets into a table: a load job, by way of a bucket or not, which costs nothing.
+
+Source: cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from google.cloud import bigquery
+
+from engine.google.watched import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from engine.google.bucket import Bucket
+    from engine.google.warehouse import Warehouse
+    from engine.sinks.bigquery.partition import Partition
+
+_SILENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staging:
+    """A prefix of a bucket for files on their way to BigQuery.
+
+    Attributes:
+        bucket: The bucket.
+        prefix: Empty, or ends with a slash.
+
+    """
+
+    bucket: Bucket
+    prefix: str
+
+    def name(self, month_prefix: str, load_id: str) -> str:
+        """Return the name of a load's object."""
+        return f"{self.prefix}_engine/staging/{month_prefix}{load_id}.parquet"
+
+    def clear(self, month_prefix: str) -> None:
+        """Remove a month's objects."""
+        for stored in list(self.bucket.under(f"{self.prefix}_engine/staging/{month_prefix}")):
+            self.bucket.remove(stored.name)
+
+
+@contextmanager
+def loadable(
+    partition: Partition, path: Path, load_id: str, progress: Callable[[int], None]
+) -> Iterator[Callable[[str, str, bigquery.LoadJobConfig], Any]]:
+    """Yield what starts a load job of a file: id, table (`NAME` or `NAME$YYYYMM`) and configuration.
+
+    Args:
+        partition: What the file is for, and whether it goes by a bucket.
+        path: The file, Parquet.
+        load_id: Names it in the bucket.
+        progress: Told the bytes that are sent.
+
+    """
+    warehouse, staging = partition.warehouse, partition.staging
+    if staging is None:
+        yield lambda job_id, table, config: _from_file(warehouse, path, job_id, table, config, progress)
+        return
+    name = staging.name(partition.main.work_prefix(partition.month), load_id)
+    staging.bucket.upload(path, name, generation=None, progress=progress)
+    try:
+        uri = f"gs://{staging.bucket.name}/{name}"
+        yield lambda job_id, table, config: warehouse.client.load_table_from_uri(
+            uri,
+            warehouse.path(table),
+            job_id=job_id,
+            job_config=config,
+            location=warehouse.location,
+            retry=warehouse.retry,
+            timeout=_SILENCE_SECONDS,
+        )
+    finally:
+        staging.bucket.remove(name)
+
+
+def load_config(labels: dict[str, str], disposition: str) -> bigquery.LoadJobConfig:
+    """Return a load job's configuration: Parquet, into a table that is there."""
+    config = bigquery.LoadJobConfig(
+        source_format=bigquery.SourceFormat.PARQUET,
+        write_disposition=disposition,
+        create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
+        decimal_target_types=[bigquery.DecimalTargetType.NUMERIC, bigquery.DecimalTargetType.BIGNUMERIC],
+    )
+    config.labels = labels
+    return config
+
+
+def _from_file(
+    warehouse: Warehouse,
+    path: Path,
+    job_id: str,
+    table: str,
+    config: bigquery.LoadJobConfig,
+    progress: Callable[[int], None],
+) -> Any:  # noqa: ANN401 - a job
+    with path.open("rb") as file:
+        watched = Watched(file, progress)
+        return warehouse.client.load_table_from_file(
+            watched,  # type: ignore[arg-type]  # a file for all that the client does
+            warehouse.path(table),
+            size=path.stat().st_size,
+            job_id=job_id,
+            job_config=config,
+            location=warehouse.location,
+            timeout=_SILENCE_SECONDS,
+        )

@@ -1,0 +1,4 @@
+MERGE {main} AS T
+USING (SELECT {nothing}) AS S
+ON T.source_month = DATE '{day}' AND T.unique_row_id = S.unique_row_id
+WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({columns})

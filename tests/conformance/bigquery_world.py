@@ -1,0 +1,180 @@
+"""A world whose target is a dataset of BigQuery, read by SQL as anyone would."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from engine.settings import Cloud
+from engine.targets import Place
+from tests.conformance.bucket_world import LEASE_SECONDS
+from tests.conformance.world import MONTH, Row, World
+
+if TYPE_CHECKING:
+    from engine.month import Month
+    from engine.targets import Method
+    from tests.fakes.bigquery import FakeBigQuery
+
+DATASET = "wh"
+
+
+@dataclass(slots=True, kw_only=True)
+class BigQueryWorld(World):
+    """A dataset of the fake BigQuery.
+
+    Attributes:
+        fake: The server.
+        method: How rows get there.
+        storage: URL of a Cloud Storage that it loads from; empty: files are sent to it.
+
+    """
+
+    fake: FakeBigQuery
+    method: Method = "load"
+    storage: str = ""
+
+    def __post_init__(self) -> None:
+        cloud = Cloud(
+            bigquery=self.fake.url,
+            bigquery_storage=self.fake.grpc_address,
+            storage=self.storage,
+            retry_seconds=5.0,
+        )
+        self.settings = replace(self.settings, cloud=cloud)
+        World.__post_init__(self)
+        with closing(self._client()) as client:
+            client.create_dataset(f"p.{DATASET}", exists_ok=True)
+
+    def _client(self) -> bigquery.Client:
+        nobody = AnonymousCredentials()
+        return bigquery.Client(project="p", credentials=nobody, client_options={"api_endpoint": self.fake.url})
+
+    def _place(self) -> Place:
+        return Place(
+            url=f"bigquery://p/{DATASET}",
+            method=self.method,
+            staging="gs://lake/stage" if self.storage else None,
+            lease_seconds=LEASE_SECONDS,
+        )
+
+    def tables(self) -> list[str]:
+        """Return the names of all tables."""
+        with closing(self._client()) as client:
+            return sorted(table.table_id for table in client.list_tables(DATASET))
+
+    def query(self, text: str) -> list[tuple[Any, ...]]:
+        """Run a query as a stranger would."""
+        return self.fake.query(text)
+
+    def run_statement(self, text: str) -> None:
+        """Run a statement that changes something, as a stranger would."""
+        with closing(self._client()) as client:
+            client.query(text).result()
+
+    def _rows(self, columns: str, month: Month) -> list[tuple[Any, ...]]:
+        table = f"{DATASET}.{self.dataset.table}"
+        return self.query(f"SELECT {columns} FROM {table} WHERE source_month = DATE '{month.first_day}'")  # noqa: S608 - our own names
+
+    def visible(self, month: Month = MONTH) -> list[Row] | None:
+        """See `World`; a month without rows is one of which the ledger says that it is loaded."""
+        if self.dataset.table not in self.tables():
+            return None
+        rows = self._rows(", ".join(c.name for c in self.dataset.contract.columns), month)
+        return sorted(rows, key=repr) if rows or self._in_place(month) else None
+
+    def _in_place(self, month: Month) -> bool:
+        if "engine_months" not in self.tables():
+            return False
+        return bool(self.query(f"SELECT 1 FROM {DATASET}.engine_months WHERE source_month = DATE '{month.first_day}'"))  # noqa: S608 - our own names
+
+    def added(self) -> set[tuple[object, ...]]:
+        """See `World`."""
+        return set(self._rows("filename, source_month", MONTH))
+
+    def column(self, name: str) -> list[object]:
+        """See `World`."""
+        return [row[0] for row in self._rows(name, MONTH)]
+
+    def remains(self) -> list[str]:
+        """See `World`; a lease that its holder left is no remains, it ends by itself."""
+        local = [str(path) for path in (self.settings.cache / "uploads").glob("*")]
+        return [t for t in self.tables() if t.startswith("_engine_") and not t.startswith("_engine_lock_")] + local
+
+    def states(self) -> dict[str, str]:
+        """See `World`; a load's last record counts, and of a month's loaded ones the last."""
+        if "engine_loads" not in self.tables():
+            return {}
+        text = (
+            f"SELECT load_id, table_name, source_month, state, receipt FROM {DATASET}.engine_loads ORDER BY recorded_at"  # noqa: S608 - our own names
+        )
+        last: dict[str, str] = {}
+        in_place: dict[tuple[object, object], str] = {}
+        for load_id, table, month, state, receipt in self.query(text):
+            assert json.loads(receipt)["state"] == state
+            if state == "loaded" and (before := in_place.get((table, month))) not in (None, load_id):
+                last[str(before)] = "superseded"
+            if state == "loaded":
+                in_place[table, month] = load_id
+            last[load_id] = state
+        return dict(sorted(last.items()))
+
+    def rejects(self) -> list[tuple[int, str | None, str, str]]:
+        """See `World`."""
+        if "engine_rejects" not in self.tables():
+            return []
+        rows = self.query(f"SELECT line, column_name, reason, raw FROM {DATASET}.engine_rejects ORDER BY line")  # noqa: S608 - our own names
+        return [(line, column, reason, raw) for line, column, reason, raw in rows]
+
+    def lose_ledger(self) -> None:
+        """See `World`."""
+        with closing(self._client()) as client:
+            client.delete_table(f"p.{DATASET}.engine_loads")
+
+    def age_ledger(self) -> None:
+        """See `World`."""
+        with closing(self._client()) as client:
+            table = client.get_table(f"p.{DATASET}.engine_loads")
+            table.labels = {**table.labels, "engine_ledger": "99"}
+            client.update_table(table, ["labels"])
+
+    def tamper(self, what: str) -> None:
+        """See `World`."""
+        table, inside = f"{DATASET}.{self.dataset.table}", f"source_month = DATE '{MONTH.first_day}' AND id = 3"
+        names = [c.name for c in self.dataset.contract.columns]
+        columns = ", ".join([*names, "unique_row_id", "filename", "source_month"])
+        alien = ", ".join("'alien'" if name == "note" else name for name in names)
+        match what:
+            case "changed":
+                self.run_statement(f"UPDATE {table} SET note = 'other' WHERE {inside}")  # noqa: S608 - our own names
+            case "missing":
+                self.run_statement(f"DELETE FROM {table} WHERE {inside}")  # noqa: S608 - our own names
+            case "extra":
+                self.run_statement(
+                    f"INSERT INTO {table} ({columns}) SELECT {alien}, FROM_HEX('{bytes(range(16)).hex()}'), filename, "  # noqa: S608 - our own names
+                    f"source_month FROM {table} WHERE {inside}"
+                )
+            case _:
+                self.run_statement(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE {inside}")  # noqa: S608 - our own names
+
+    def reset(self) -> None:
+        """See `World`."""
+        with closing(self._client()) as client:
+            client.delete_dataset(DATASET, delete_contents=True)
+            client.create_dataset(f"p.{DATASET}")
+
+    def prints(self, month: Month) -> object:
+        """See `World`; a partition is written by jobs."""
+        partition = f"{self.dataset.table}${month.year:04d}{month.month:02d}"
+        return [job["jobReference"]["jobId"] for job in self.fake.jobs() if partition in json.dumps(job)]
+
+    def fingerprint(self) -> object:
+        """See `World`; queries that read are no change."""
+        writing = [
+            j for j in self.fake.jobs() if j.get("statistics", {}).get("query", {}).get("statementType") != "SELECT"
+        ]
+        return self.tables(), [job["jobReference"]["jobId"] for job in writing]
