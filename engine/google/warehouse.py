@@ -15,7 +15,7 @@ import grpc
 import requests.exceptions
 from google.api_core import exceptions as api
 from google.cloud import bigquery, bigquery_storage_v1
-from google.cloud.bigquery.retry import DEFAULT_RETRY
+from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
 
@@ -53,6 +53,7 @@ class Warehouse:
             client_options={"api_endpoint": cloud.bigquery} if cloud.bigquery else None,
         )
         self.retry = DEFAULT_RETRY.with_timeout(cloud.retry_seconds)
+        self._job_retry = DEFAULT_JOB_RETRY.with_timeout(cloud.retry_seconds)
         self._location = ""
         self._channel: grpc.Channel | None = None
 
@@ -156,7 +157,7 @@ class Warehouse:
 
     def begin(self, text: str, job_id: str, labels: dict[str, str]) -> Any:  # noqa: ANN401 - a job
         """Send a statement that has an id, and return its job, which need not be done."""
-        config = bigquery.QueryJobConfig(labels=labels, maximum_bytes_billed=self._max_bytes_billed)
+        config = self._config(labels)
         return self.client.query(
             text,
             job_config=config,
@@ -169,13 +170,23 @@ class Warehouse:
 
     def query(self, text: str, parameters: Sequence[bigquery.ScalarQueryParameter] = ()) -> Any:  # noqa: ANN401
         """Run a statement that may run twice, and return its rows."""
-        config = bigquery.QueryJobConfig(
-            query_parameters=list(parameters), labels={"engine": "query"}, maximum_bytes_billed=self._max_bytes_billed
-        )
+        config = self._config({"engine": "query"})
+        config.query_parameters = list(parameters)
         job = self.client.query(
-            text, job_config=config, location=self.location, retry=self.retry, timeout=_TIMEOUT_SECONDS
+            text,
+            job_config=config,
+            location=self.location,
+            retry=self.retry,
+            job_retry=self._job_retry,
+            timeout=_TIMEOUT_SECONDS,
         )
-        return job.result(retry=self.retry)
+        return job.result(retry=self.retry, job_retry=self._job_retry)
+
+    def _config(self, labels: dict[str, str]) -> bigquery.QueryJobConfig:
+        config = bigquery.QueryJobConfig(labels=labels)
+        if self._max_bytes_billed is not None:  # the client sends None as a word
+            config.maximum_bytes_billed = self._max_bytes_billed
+        return config
 
     def estimate(self, text: str) -> int:
         """Return how many bytes a statement would process; it is not run."""

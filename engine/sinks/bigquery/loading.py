@@ -14,7 +14,7 @@ from google.cloud import bigquery
 from engine.google.watched import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from engine.google.bucket import Bucket
@@ -81,11 +81,18 @@ def loadable(
         staging.bucket.remove(name)
 
 
-def load_config(labels: dict[str, str], disposition: str) -> bigquery.LoadJobConfig:
-    """Return a load job's configuration: Parquet, into a table that is there."""
+def load_config(
+    labels: dict[str, str], disposition: str, schema: Sequence[bigquery.SchemaField]
+) -> bigquery.LoadJobConfig:
+    """Return a load job's configuration: Parquet, into a table that is there.
+
+    The schema must be the table's: without it, the service takes each column of the file for nullable and refuses to
+    make the table's required ones so (issue 1981 of python-bigquery).
+    """
     config = bigquery.LoadJobConfig(
         source_format=bigquery.SourceFormat.PARQUET,
         write_disposition=disposition,
+        schema=schema,
         create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
         decimal_target_types=[bigquery.DecimalTargetType.NUMERIC, bigquery.DecimalTargetType.BIGNUMERIC],
     )

@@ -51,6 +51,11 @@ class Partition:
         """Return how BigQuery calls the month's partition of a table: `yellow_tripdata$201901`."""
         return f"{table}${self.month.year:04d}{self.month.month:02d}"
 
+    def schema(self) -> list[bigquery.SchemaField]:
+        """Return the columns of the main table as they are now."""
+        found = self.main.found()
+        return list(found.schema) if found else []
+
     def rows(self) -> int:
         """Return how many rows it has, from the metadata: nothing is read."""
         found = self.warehouse.table(self.of(self.main.name))
@@ -64,8 +69,7 @@ class Partition:
     def work_table(self, load: Load) -> Iterator[str]:
         """Make a table of the main table's shape for one load, gone at the end, or a day after its engine died."""
         name = self.main.work(self.month, load.load_id)
-        main = self.main.found()
-        table = bigquery.Table(self.warehouse.path(name), schema=main.schema if main else [])
+        table = bigquery.Table(self.warehouse.path(name), schema=self.schema())
         self.main.shape(table)
         table.expires = dt.datetime.now(dt.UTC) + WORK_EXPIRES
         table.labels = {"engine": "work"}

@@ -12,7 +12,7 @@ from google.cloud import bigquery
 from engine.contract import SOURCE_MONTH
 from engine.sinks.bigquery.loading import load_config
 from engine.sinks.bigquery.statement import statement
-from engine.sinks.bigquery.tables import REJECTS
+from engine.sinks.bigquery.tables import REJECTS, REJECTS_SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ class Rejected:
                 rows += batch.num_rows
         if rows:
             job_id = f"engine_rejects_{self.load_id}"
-            config = load_config({"engine": "rejects"}, bigquery.WriteDisposition.WRITE_APPEND)
+            config = load_config({"engine": "rejects"}, bigquery.WriteDisposition.WRITE_APPEND, REJECTS_SCHEMA)
             with path.open("rb") as file:
                 job, _ = self.warehouse.job(
                     job_id,

@@ -156,7 +156,9 @@ class BigQueryWork:
                 )
         with loadable(partition, path, self.load.load_id, self.load.watch.progress) as start:
             table = partition.of(partition.main.name)
-            return self._run(publication, job_id, lambda: start(job_id, table, load_config(labels, _TRUNCATE)))
+            return self._run(
+                publication, job_id, lambda: start(job_id, table, load_config(labels, _TRUNCATE, partition.schema()))
+            )
 
     def _appended(self, publication: Publication, job_id: str, path: Path) -> Any:  # noqa: ANN401 - a job
         """Bring the file into a table of its own and merge what the month lacks."""
@@ -167,7 +169,9 @@ class BigQueryWork:
             else:
                 with loadable(partition, path, self.load.load_id, self.load.watch.progress) as start:
                     name = f"engine_work_{self.load.load_id}"
-                    job, _ = warehouse.job(name, lambda: start(name, work, load_config(publication.labels, _APPEND)))
+                    job, _ = warehouse.job(
+                        name, lambda: start(name, work, load_config(publication.labels, _APPEND, partition.schema()))
+                    )
                     job.result(retry=warehouse.retry)
             text = statement(
                 "merge",
