@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -84,7 +85,17 @@ class BigQueryWorld(World):
         """See `World`; a month without rows is one of which the ledger says that it is loaded."""
         if self.dataset.table not in self.tables():
             return None
-        rows = self._rows(", ".join(c.name for c in self.dataset.contract.columns), month)
+        columns = self.dataset.contract.columns
+        rows = [
+            # NUMERIC has nine digits after its point whatever was put in, and DuckDB shows all of them.
+            tuple(
+                value.quantize(decimal.Decimal(1).scaleb(-c.type.scale))
+                if isinstance(value, decimal.Decimal)
+                else value
+                for value, c in zip(row, columns, strict=True)
+            )
+            for row in self._rows(", ".join(c.name for c in columns), month)
+        ]
         return sorted(rows, key=repr) if rows or self._in_place(month) else None
 
     def _in_place(self, month: Month) -> bool:

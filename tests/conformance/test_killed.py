@@ -18,7 +18,7 @@ MOST_STEPS = 120
 
 
 # What is killed here is the client; one server stands for both.
-pytestmark = pytest.mark.parametrize("world", ["postgres", "folder", "gcs"], indirect=True)
+pytestmark = pytest.mark.parametrize("world", ["postgres", "folder", "gcs", "bigquery"], indirect=True)
 
 
 def _numbers(rows: list[tuple[object, ...]] | None) -> Counter[object] | None:

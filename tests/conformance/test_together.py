@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROUNDS = 3
 ROWS = 150_000
 # What is tried here are clients; one server stands for both.
-pytestmark = pytest.mark.parametrize("world", ["postgres", "folder", "gcs"], indirect=True)
+pytestmark = pytest.mark.parametrize("world", ["postgres", "folder", "gcs", "bigquery"], indirect=True)
 
 
 def test_two_engines_on_one_month(world: World) -> None:
