@@ -21,6 +21,7 @@ from engine.pipeline import Pipeline, unique_ids
 from engine.receipt import Receipt, Rows, SourceInfo, State, new_load_id
 from engine.rehearsal import rehearsal
 from engine.request import Request, Result
+from engine.sinks import Estimates
 from engine.sources import clean, open_source
 from engine.targets import Target, open_target
 from engine.timing import Clock
@@ -118,7 +119,9 @@ class _Ingestion:
         if current and self._unchanged(seen, current):
             return self._same(current)
         if self.request.dry_run:
-            return self.receipt.with_(source=seen, **self.clock.stop())
+            sink = self.target.sink
+            billed = sink.estimate(month) if request.mode == "append" and isinstance(sink, Estimates) else 0
+            return self.receipt.with_(source=seen, bytes_billed=billed, **self.clock.stop())
         with self.target.sink.locked(month):
             ledger.abandon(month, "the engine that was loading it died")
             self.target.sink.clear(month)

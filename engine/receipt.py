@@ -121,7 +121,8 @@ class Receipt:
         identity: Label of the identity that computed the ids.
         contract: Fingerprint of the contract.
         job: Id of the job that publishes the month, in a warehouse that has jobs; empty elsewhere.
-        bytes_billed: What the queries of this load were billed for, in bytes; 0 where nothing is.
+        bytes_billed: What the statement that published the month was billed for, in bytes; of a dry run, what it would
+            be at least; 0 where nothing is billed.
         extras: Columns that the contract does not name and that were carried as text (policy `evolve`).
         started_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601; empty while loading.

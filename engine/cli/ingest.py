@@ -64,7 +64,15 @@ def request_of(dataset: Any, month: Month, **flags: Any) -> Request:  # noqa: AN
     return Request(
         dataset=dataset,
         month=month,
-        to=options.place(flags["to"], flags["schema"], flags["table"], flags["lock_wait"]),
+        to=options.place(
+            flags["to"],
+            flags["schema"],
+            flags["table"],
+            lock_wait_seconds=flags["lock_wait"],
+            staging=flags["staging"],
+            method=flags["method"],
+            max_bytes_billed=flags["max_bytes_billed"],
+        ),
         location=flags["location"],
         form=flags["form"],
         mode=flags["mode"],
@@ -128,8 +136,9 @@ def _unbegun(dataset: str, month: str, error: EngineError, clock: Clock, flags: 
 def _text(receipt: Receipt, *, dry_run: bool) -> str:
     if dry_run and receipt.state is State.LOADING:
         size = f"{receipt.source.bytes:,} bytes" if receipt.source.bytes else "size unknown"
+        billed = f"\n  billed      at least {receipt.bytes_billed:,} bytes" if receipt.bytes_billed else ""
         return (
             f"{receipt.dataset} {receipt.month}  would be loaded\n"
-            f"  target      {unquote(receipt.target)}\n  source      {receipt.source.url}, {size}"
+            f"  target      {unquote(receipt.target)}\n  source      {receipt.source.url}, {size}{billed}"
         )
     return receipt_text(receipt)

@@ -22,7 +22,11 @@ def flag(*names: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 - 
     return click.option(*names, envvar=variable, show_envvar=True, **attributes)
 
 
-to = flag("--to", metavar="URL", help="Target: postgresql://…, or a folder. Default: PG* variables, else embedded.")
+to = flag(
+    "--to",
+    metavar="URL",
+    help="Target: postgresql://…, gs://BUCKET/…, bigquery://PROJECT/DATASET, a folder. Default: PG*, else embedded.",
+)
 database_schema = flag("--schema", default="public", show_default=True, help="Schema in a database.")
 location = flag(
     "--from", "location", metavar="LOCATION", help="File, folder, http(s) base URL or template with {month}."
@@ -32,6 +36,21 @@ strict = flag("--strict", is_flag=True, help="Quarantine amounts that are no who
 form_of_stdout = flag(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of stdout."
 )
+
+
+_warehouse = [
+    flag(
+        "--staging", metavar="URL", help="gs://BUCKET/PREFIX that BigQuery loads from. Default: the file is sent to it."
+    ),
+    flag(
+        "--method",
+        type=click.Choice(["load", "write_api"]),
+        default="load",
+        show_default=True,
+        help="How rows get into BigQuery: load jobs, or the Storage Write API.",
+    ),
+    flag("--max-bytes-billed", type=click.IntRange(1), help="What one query of BigQuery may read, in bytes."),
+]
 
 
 def target(function: F) -> F:
@@ -72,7 +91,7 @@ def loading(function: F) -> F:
             help="Seconds to wait for readers of a month that is replaced.",
         ),
     ]
-    return reduce(lambda f, add: add(f), reversed(how), function)
+    return reduce(lambda f, add: add(f), reversed([*how, *_warehouse]), function)
 
 
 def output(function: F) -> F:
@@ -84,9 +103,9 @@ def _all(flags: list[Callable[[F], F]], function: F) -> F:
     return reduce(lambda f, add: add(f), reversed(flags), function)
 
 
-def place(url: str | None, schema: str = "public", table: str | None = None, lock_wait: float = 30.0) -> Place:
+def place(url: str | None, schema: str = "public", table: str | None = None, **loading: Any) -> Place:  # noqa: ANN401 - a Place's fields
     """Return the target that the flags name."""
-    return Place(url=url or None, schema=schema, table=table, lock_wait_seconds=lock_wait)
+    return Place(url=url or None, schema=schema, table=table, **loading)
 
 
 def environment() -> settings.Settings:

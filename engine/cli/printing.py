@@ -34,6 +34,7 @@ def receipt_text(receipt: Receipt) -> str:
         lines += wrapped("unknown", [f"{name} {count:,}" for name, count in sorted(counts.outside.items())])
         lines += wrapped("nulls", [f"{name} {count:,}" for name, count in sorted(counts.nulls.items())])
         lines.append(f"  {'ids':<11} {receipt.identity}, checksum {receipt.id_checksum}")
+        lines += [f"  {'billed':<11} {receipt.bytes_billed:,} bytes"] if receipt.bytes_billed else []
     if receipt.state is State.LOADED and seconds:
         lines.append(f"  {'speed':<11} {rows.lines / seconds:,.0f} rows/s{_megabytes(source.bytes, seconds)}")
     return "\n".join(lines)

@@ -7,7 +7,6 @@ is in place and the others are superseded. `engine_months` is a view of what is 
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from engine.google.statements import Statements
 from engine.receipt import SCHEMA_VERSION, Receipt, State
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable
 
     from engine.google.warehouse import Warehouse

@@ -1,5 +1,5 @@
 """Where rows go: one protocol, one package per kind of target."""
 
-from engine.sinks.protocol import Sink, Work
+from engine.sinks.protocol import Estimates, Sink, Work
 
-__all__ = ["Sink", "Work"]
+__all__ = ["Estimates", "Sink", "Work"]

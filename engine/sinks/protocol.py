@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,12 +45,26 @@ class Work(Protocol):
         """Remove them; nothing is left."""
 
 
+@runtime_checkable
+class Estimates(Protocol):
+    """A sink whose queries cost money, and that can tell how much before."""
+
+    def estimate(self, month: Month) -> int:
+        """Return how many bytes an append to the month would read, at least."""
+        ...
+
+
 class Sink(Protocol):
     """Where the rows of one dataset go."""
 
     @property
     def name(self) -> str:
         """The target for people: its URL without password."""
+
+    @property
+    def reads_are_billed(self) -> bool:
+        """Whether reading rows costs money by the byte, so that no more is read than is asked for."""
+        ...
 
     def prepare(self, extras: tuple[Column, ...] = ()) -> None:
         """Create the main table or folder where it is missing and add columns that it lacks.

@@ -53,12 +53,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
                 gcs = None
                 if kind == "bigquery-staged":
                     gcs = stack.enter_context(FakeGCS("lake", folder=tmp_path / "gcs")).url
-                fake = stack.enter_context(FakeBigQuery(folder=tmp_path / "bigquery", gcs_url=gcs))
+                warehouse = stack.enter_context(FakeBigQuery(folder=tmp_path / "bigquery", gcs_url=gcs))
                 yield BigQueryWorld(
                     folder=tmp_path,
                     dataset=trips(tmp_path),
                     settings=settings_in(tmp_path),
-                    fake=fake,
+                    fake=warehouse,
                     method="write_api" if kind == "bigquery-write-api" else "load",
                     storage=gcs or "",
                 )

@@ -203,15 +203,15 @@ class World(ABC):
             frames = list(target.sink.read(month))
         return pl.concat(frames).sort(pl.all()) if frames else pl.DataFrame()
 
-    def verified(self, month: Month = MONTH, *, against_source: bool = False) -> Findings:
+    def verified(self, month: Month = MONTH, *, against_source: bool = False, deep: bool = True) -> Findings:
         """Return what `verify` finds."""
         spool, nobody = self.settings.spool, Nobody()
         with self.opened() as target:
             if not against_source:
-                return verify(self.dataset, month, target, spool=spool, watch=nobody)
+                return verify(self.dataset, month, target, spool=spool, watch=nobody, deep=deep)
             flags = {"location": None, "form": None, "strict": False, "max_rejects": None}
             with source_of(self.dataset, month, target, spool, nobody, **flags) as source:
-                return verify(self.dataset, month, target, spool=spool, watch=nobody, source=source)
+                return verify(self.dataset, month, target, spool=spool, watch=nobody, source=source, deep=deep)
 
     def assert_whole(self, numbers: list[int], receipt: Receipt, *, note: str = "n") -> None:
         """Assert that the month is exactly these lines, that ids are unique, and that the ledger says so."""

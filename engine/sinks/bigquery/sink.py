@@ -75,6 +75,11 @@ class BigQuerySink:
         """The target for people."""
         return self._warehouse.name
 
+    @property
+    def reads_are_billed(self) -> bool:
+        """The Storage Read API is billed by the bytes of the columns that are read."""
+        return True
+
     def prepare(self, extras: tuple[Column, ...] = ()) -> None:
         """Create tables that are missing and add columns that the main table lacks."""
         self._main.prepare(extras)

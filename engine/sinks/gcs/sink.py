@@ -73,6 +73,11 @@ class BucketSink:
         """The target for people."""
         return f"gs://{self._bucket.name}/{self._layout.prefix}".rstrip("/")
 
+    @property
+    def reads_are_billed(self) -> bool:
+        """Reading an object is not billed by its columns; the whole of it is one copy."""
+        return False
+
     def prepare(self, extras: tuple[Column, ...] = ()) -> None:
         """Do nothing: objects have their own schemas, and prefixes come with them."""
 

@@ -54,6 +54,11 @@ class ParquetSink:
         """The target for people."""
         return str(self._layout.root)
 
+    @property
+    def reads_are_billed(self) -> bool:
+        """Reading costs nothing but time."""
+        return False
+
     def prepare(self, extras: tuple[Column, ...] = ()) -> None:
         """Create the folders; files have their own schemas, so there is nothing to extend."""
         del extras

@@ -78,6 +78,11 @@ class PostgresSink:
         """The target for people."""
         return masked(self._url)
 
+    @property
+    def reads_are_billed(self) -> bool:
+        """Reading costs nothing but time."""
+        return False
+
     def prepare(self, extras: tuple[Column, ...] = ()) -> None:
         """Create or extend the main table; see `engine.sinks.protocol`."""
         try:
