@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from benchmarks import database, peers, report
 from benchmarks.parts import Ground
 from benchmarks.parts.again import Again
+from benchmarks.parts.cloud import Cloud
 from benchmarks.parts.formats import Formats
 from benchmarks.parts.identity import Identity
 from benchmarks.parts.memory import Memory
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[Ground], Part]] = {
     "again": Again,
     "memory": Memory,
     "months": Months,
+    "cloud": Cloud,
 }
 _NEED_SERVER = {"postgres", "formats", "again", "memory", "months"}
 _ROWS = 7_667_792

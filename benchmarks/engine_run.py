@@ -9,14 +9,23 @@ from benchmarks.database import SCHEMA
 from benchmarks.place import MONTH, engine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from benchmarks.measure import Run
     from benchmarks.place import Workplace
 
 
-def ingest(work: Workplace, folder: Path, target: str, dataset: str = "yellow", month: str = MONTH) -> Run:
+def ingest(
+    work: Workplace,
+    folder: Path,
+    target: str,
+    dataset: str = "yellow",
+    month: str = MONTH,
+    *,
+    variables: Mapping[str, str] | None = None,
+) -> Run:
     """Run `engine ingest` on the month in `folder`; the time inside is the receipt's, after imports."""
     command = [*engine(), "ingest", dataset, month, "--from", str(folder), "--to", target]
     schema = ["--schema", SCHEMA] if target.startswith("postgresql:") else []
-    return measure.run([*command, *schema, "--output", "json", "--quiet"], work.environment)
+    return measure.run([*command, *schema, "--output", "json", "--quiet"], {**work.environment, **(variables or {})})

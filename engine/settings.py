@@ -29,6 +29,7 @@ class Cloud:
         bigquery: URL of a BigQuery emulator: `BIGQUERY_EMULATOR_HOST`; empty: the real one.
         bigquery_storage: Host and port of its Storage API, without TLS: `BIGQUERY_STORAGE_EMULATOR_HOST`.
         retry_seconds: How long one request is tried again: `ENGINE_RETRY_SECONDS`.
+        wait_seconds: Before the second try; doubles from there on.
 
     """
 
@@ -39,6 +40,7 @@ class Cloud:
     bigquery: str = ""
     bigquery_storage: str = ""
     retry_seconds: float = 60.0
+    wait_seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

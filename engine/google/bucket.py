@@ -13,7 +13,7 @@ import base64
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import google_crc32c
 from google.api_core import exceptions as api
@@ -43,6 +43,13 @@ _CONNECT_SECONDS, _SILENCE_SECONDS = 10.0, 60.0
 _TIMEOUT = (_CONNECT_SECONDS, _SILENCE_SECONDS)
 _SIDE_BY_SIDE = 16
 _MARK = "engine-write"
+
+
+class Writable(Protocol):
+    """Whatever takes bytes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +88,7 @@ class Bucket:
         found, project = credentials(cloud, emulated=bool(cloud.storage))
         self._client = client(found, project, cloud)
         self._bucket = self._client.bucket(name)
-        self._retry = DEFAULT_RETRY.with_timeout(cloud.retry_seconds)
+        self._retry = DEFAULT_RETRY.with_timeout(cloud.retry_seconds).with_delay(initial=cloud.wait_seconds)
 
     def close(self) -> None:
         """Close all connections."""
@@ -220,6 +227,21 @@ class Bucket:
                 )
                 file.write(data)
                 progress(first + len(data))
+
+    def receive(self, stored: Stored, file: Writable, *, start: int = 0) -> None:
+        """Write one generation of an object into a file as it arrives, as stored, from a byte on.
+
+        What was cut is asked for again where it stopped.
+
+        Raises:
+            NotFound: That generation is gone (Google's error).
+
+        """
+        if start < stored.size:
+            blob = self._bucket.blob(stored.name, generation=stored.generation)
+            blob.download_to_file(
+                file, start=start or None, raw_download=True, timeout=_TIMEOUT, retry=self._retry, checksum=None
+            )
 
     def opened(self, stored: Stored) -> BinaryIO:
         """Return one generation of an object as a file that can be sought in."""

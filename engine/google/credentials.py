@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import google.auth
@@ -27,6 +28,8 @@ _NEXT = (
     "set GOOGLE_APPLICATION_CREDENTIALS to the file of a key, or ENGINE_GOOGLE_CREDENTIALS to its content, "
     "or run\ngcloud auth application-default login"
 )
+# What may be a key where the libraries quote what they took for the name of a file.
+_QUOTED = re.compile(r"\{.*|-----BEGIN.*|\S{200,}")
 
 
 def credentials(cloud: Cloud, *, emulated: bool) -> tuple[google.auth.credentials.Credentials, str]:
@@ -50,7 +53,11 @@ def credentials(cloud: Cloud, *, emulated: bool) -> tuple[google.auth.credential
             found, belongs = google.auth.default(scopes=[SCOPE])
             project = belongs or ""
         except (google.auth.exceptions.GoogleAuthError, ValueError, OSError) as error:
-            raise refused(error) from error
+            raise refused(told(error)) from error
+        except (AttributeError, TypeError):
+            # The library takes whatever is in a key's file for an object with texts.
+            reason = "what GOOGLE_APPLICATION_CREDENTIALS names is JSON, and no key"
+            raise refused(reason) from None
     if cloud.impersonate:
         found = impersonated_credentials.Credentials(
             source_credentials=found, target_principal=cloud.impersonate, target_scopes=[SCOPE]
@@ -58,9 +65,18 @@ def credentials(cloud: Cloud, *, emulated: bool) -> tuple[google.auth.credential
     return found, cloud.project or project or ""
 
 
-def refused(error: Exception) -> UsageError:
+def told(error: Exception) -> str:
+    """Return what a library says of credentials, without what it may quote of them.
+
+    An error's further arguments hold whole answers, and the name of a file is the key itself where somebody mixed up
+    the variables.
+    """
+    text = str(error.args[0]) if isinstance(error, google.auth.exceptions.GoogleAuthError) and error.args else str(error)
+    return _QUOTED.sub("***", (text.splitlines() or [""])[0])
+
+
+def refused(reason: str) -> UsageError:
     """Return the error for credentials that are missing, or that Google does not take."""
-    reason = (str(error).splitlines() or [""])[0]
     return UsageError(
         "there are no Google credentials that work",
         facts={"reason": reason},

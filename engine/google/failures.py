@@ -11,12 +11,13 @@ import requests.exceptions
 from google.api_core import exceptions as api
 
 from engine.errors import AccessDenied, EngineError, TargetUnreachable, Unreachable, UsageError
-from engine.google.credentials import refused
+from engine.google.credentials import refused, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PERMISSION = re.compile(r"\b(?:storage|bigquery|iam)\.[a-zA-Z]+\.[a-zA-Z]+\b")
+# An account's name, which comes first in such messages, ends like a permission: `iam.gserviceaccount.com`.
+_PERMISSION = re.compile(r"\b(?:storage|bigquery|iam)\.[a-zA-Z]+\.(?!com\b)[a-zA-Z]+\b")
 
 # The smallest predefined role that has a permission (cloud.google.com/iam/docs/roles-permissions).
 _ROLES = {
@@ -45,10 +46,8 @@ def answering(name: str, unreachable: type[Unreachable] = TargetUnreachable) -> 
         yield
     except EngineError:
         raise
-    except google.auth.exceptions.TransportError as error:
-        _silent(name, error, unreachable)
     except google.auth.exceptions.GoogleAuthError as error:
-        raise refused(error) from error
+        _unknown(name, error, unreachable)
     except (api.GoogleAPIError, requests.exceptions.RequestException, ConnectionError, TimeoutError) as error:
         _refused(name, error, unreachable)
 
@@ -57,6 +56,16 @@ def said(error: Exception) -> str:
     """Return what a service said, without the address that was asked."""
     text = getattr(error, "message", "") or str(error)
     return (re.sub(r"^(?:\d{3} )?(?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", str(text)).splitlines() or [""])[0]
+
+
+def _unknown(name: str, error: google.auth.exceptions.GoogleAuthError, unreachable: type[Unreachable]) -> NoReturn:
+    """Raise the error for credentials that could not be turned into a token."""
+    if isinstance(error, google.auth.exceptions.TransportError) or error.retryable:
+        _silent(name, error, unreachable)
+    # Who may not act as another account is known, and lacks a permission: the answer is the error's second argument.
+    if _PERMISSION.search(str(error)):
+        raise _denied(name, str(error), told(error)) from error
+    raise refused(told(error)) from error
 
 
 def _refused(name: str, error: Exception, unreachable: type[Unreachable]) -> NoReturn:
@@ -70,9 +79,9 @@ def _refused(name: str, error: Exception, unreachable: type[Unreachable]) -> NoR
             next_step="wait, or ask for more under IAM & Admin, Quotas; then run the command again",
         ) from error
     if isinstance(error, api.Unauthorized):
-        raise refused(error) from error
+        raise refused(reason) from error
     if isinstance(error, api.Forbidden):
-        raise _denied(name, reason) from error
+        raise _denied(name, reason, reason) from error
     if _LOCATION.search(reason):
         message = "the location is another one"
         raise UsageError(
@@ -99,8 +108,8 @@ def _refused(name: str, error: Exception, unreachable: type[Unreachable]) -> NoR
     _silent(name, error, unreachable)
 
 
-def _denied(name: str, reason: str) -> AccessDenied:
-    found = _PERMISSION.search(reason)
+def _denied(name: str, answer: str, reason: str) -> AccessDenied:
+    found = _PERMISSION.search(answer)
     needed = found[0] if found else ""
     role = next((role for start, role in _ROLES.items() if needed.startswith(start)), "")
     grant = f"grant {role} to this account" if role else "grant this account what is missing"

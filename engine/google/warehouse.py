@@ -52,7 +52,7 @@ class Warehouse:
             credentials=self._credentials,
             client_options={"api_endpoint": cloud.bigquery} if cloud.bigquery else None,
         )
-        self.retry = DEFAULT_RETRY.with_timeout(cloud.retry_seconds)
+        self.retry = DEFAULT_RETRY.with_timeout(cloud.retry_seconds).with_delay(initial=cloud.wait_seconds)
         self._job_retry = DEFAULT_JOB_RETRY.with_timeout(cloud.retry_seconds)
         self._location = ""
         self._channel: grpc.Channel | None = None

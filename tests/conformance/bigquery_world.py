@@ -45,6 +45,7 @@ class BigQueryWorld(World):
             bigquery_storage=self.fake.grpc_address,
             storage=self.storage,
             retry_seconds=5.0,
+            wait_seconds=0.02,
         )
         self.settings = replace(self.settings, cloud=cloud)
         World.__post_init__(self)

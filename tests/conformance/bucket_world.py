@@ -37,7 +37,7 @@ class BucketWorld(World):
     bucket: str = "lake"
 
     def __post_init__(self) -> None:
-        self.settings = replace(self.settings, cloud=Cloud(storage=self.fake.url, retry_seconds=5.0))
+        self.settings = replace(self.settings, cloud=Cloud(storage=self.fake.url, retry_seconds=5.0, wait_seconds=0.02))
         World.__post_init__(self)
 
     def _place(self) -> Place:

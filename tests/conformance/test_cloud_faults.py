@@ -1,0 +1,191 @@
+"""A cloud that fails at any request: what is lost, cut, slow or refused leaves the month whole, once, or as it was."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import AccessDenied, Busy, TargetUnreachable, UsageError
+from engine.receipt import State
+from engine.targets import Place
+from tests.conformance.bigquery_world import BigQueryWorld
+from tests.conformance.bucket_world import BucketWorld
+from tests.conformance.world import World, lines
+from tests.fakes.faults import Answer, Call, CutBefore, Delay, Fault, LoseAnswer, Request, any_request, on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.faults import Action, Faults
+
+BAD = "x,2019-01-01 10:00:00,1.00,n"
+KINDS = ["gcs", "bigquery", "bigquery-write-api"]
+MOST_REQUESTS = 120
+pytestmark = pytest.mark.parametrize("world", KINDS, indirect=True)
+
+
+def faults(world: World) -> Faults:
+    """Return the faults of the world's server."""
+    assert isinstance(world, BucketWorld | BigQueryWorld)
+    return world.fake.faults
+
+
+def at(number: int) -> Callable[[Request], bool]:
+    """Return a condition: the so-manieth request from now on."""
+    count = itertools.count(1)
+    return lambda _: next(count) == number
+
+
+@pytest.mark.parametrize(
+    "action",
+    [LoseAnswer(), CutBefore(), Answer(status=503), Answer(status=429, retry_after_seconds=0)],
+    ids=["lost", "cut", "503", "429"],
+)
+def test_one_request_fails(world: World, action: Action) -> None:
+    """Whichever request of a load is lost, cut or refused once, the load goes on and every row is there once."""
+    for number in range(1, MOST_REQUESTS):
+        world.reset()
+        faults(world).clear()
+        world.write([*lines(*range(40)), BAD])
+        fault = faults(world).add(Fault(when=at(number), do=action))
+        receipt = world.load()
+        faults(world).clear()
+        assert receipt.state is State.LOADED, number
+        world.assert_whole(list(range(40)), receipt)
+        assert len(world.rejects()) == 1, number
+        if not fault.fired:
+            break
+    else:
+        pytest.fail("a load sends more requests than this suite knows")
+    assert number > 10
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_an_answer_is_lost_over_an_old_month(world: World, mode: str) -> None:
+    """A replacement and an append whose answers are lost, each in turn, neither lose nor repeat a row."""
+    for number in range(1, MOST_REQUESTS):
+        world.reset()
+        world.write(lines(*range(40)))
+        world.load()
+        world.write(lines(*range(2, 60)))
+        fault = faults(world).add(Fault(when=at(number), do=LoseAnswer()))
+        receipt = world.load(mode=mode)
+        faults(world).clear()
+        world.assert_whole(list(range(60 if mode == "append" else 2, 60)) or list(range(60)), receipt) if (
+            mode == "replace"
+        ) else world.assert_whole(list(range(60)), receipt)
+        if not fault.fired:
+            break
+    assert number > 10
+
+
+def test_a_service_that_stays_away(world: World) -> None:
+    """A service that answers nothing any more ends the load as unreachable; later the same command loads the month."""
+    world.write(lines(*range(40)))
+    first = world.load()
+    world.write(lines(*range(50)))
+    begun = itertools.count()
+    faults(world).add(Fault(when=lambda _: next(begun) > 5, do=Answer(status=503), times=None))
+    result = world.run()
+    faults(world).clear()
+    assert isinstance(result.error, TargetUnreachable)
+    assert result.error.exit_code == 20
+    visible = world.visible()
+    assert visible is not None
+    assert len(visible) == 40
+    assert world.load().rows.total == 50
+    assert first.load_id in world.states()
+    world.assert_whole(list(range(50)), world.load(force=True))
+
+
+def test_a_slow_service(world: World) -> None:
+    """A service that takes its time with everything is waited for."""
+    world.write(lines(*range(40)))
+    faults(world).add(Fault(when=any_request, do=Delay(seconds=0.05), times=None))
+    receipt = world.load()
+    faults(world).clear()
+    world.assert_whole(list(range(40)), receipt)
+
+
+def test_a_quota_is_named(world: World) -> None:
+    """A quota that is used up ends with words that say so."""
+    world.write(lines(*range(10)))
+    faults(world).add(Fault(when=any_request, do=Answer(status=403, reason="quotaExceeded"), times=None))
+    error = world.run().error
+    faults(world).clear()
+    assert isinstance(error, TargetUnreachable)
+    assert "quota" in str(error)
+
+
+def test_what_is_denied_is_named_with_its_role(world: World) -> None:
+    """A permission that is missing ends with its name and the role that has it."""
+    world.write(lines(*range(10)))
+    if isinstance(world, BucketWorld):
+        world.fake.deny("storage.objects.create")
+        expected = ("storage.objects.create", "roles/storage.objectUser")
+    else:
+        assert isinstance(world, BigQueryWorld)
+        world.fake.deny("bigquery.jobs.create")
+        expected = ("bigquery.jobs.create", "roles/bigquery.jobUser")
+    error = world.run().error
+    assert isinstance(error, AccessDenied)
+    assert error.exit_code == 20
+    assert not error.retriable
+    assert all(word in str(error) for word in expected), str(error)
+
+
+def test_a_place_that_is_not_there(world: World) -> None:
+    """A bucket or dataset that does not exist ends with the command that makes it."""
+    world.write(lines(*range(10)))
+    url = "gs://nowhere/x" if isinstance(world, BucketWorld) else "bigquery://p/nowhere"
+    error = world.run(to=Place(url=url, lease_seconds=0.6)).error
+    assert isinstance(error, UsageError)
+    assert f"engine setup {url}" in str(error)
+
+
+def test_another_engine_is_faster(world: World) -> None:
+    """Who was stopped for longer than a lease, and finds the month published by another engine, changes nothing."""
+    world.write(lines(*range(40)))
+    world.load()
+    world.write(lines(*range(41), note="late"))
+    other = world.write(lines(*range(42), note="fast"), name="fast.csv")
+    done = []
+
+    def overtaken(_: Request) -> None:
+        if done:
+            return
+        done.append(1)
+        faults(world).clear()
+        _take_over(world)
+        done.append(world.load(location=other))
+
+    faults(world).add(Fault(when=_publishing(world), do=Call(before=overtaken)))
+    result = world.run(location=world.folder / "in" / "trips_tripdata_2019-01.csv")
+    assert isinstance(result.error, Busy), result.error
+    receipt = done[1]
+    assert not isinstance(receipt, int)
+    world.assert_whole(list(range(42)), receipt, note="fast")
+
+
+def _publishing(world: World) -> Callable[[Request], bool]:
+    """Return the condition of the request that makes a load visible."""
+    if isinstance(world, BucketWorld):
+        return on("POST", "data.parquet")
+    return lambda r: r.method == "POST" and ("/jobs" in r.path) and _loads_exist(world)
+
+
+def _loads_exist(world: World) -> bool:
+    """Tell whether the load has recorded its intent: the next job is the one that publishes."""
+    return list(world.states().values())[-1:] == ["loading"] and bool(world.remains())
+
+
+def _take_over(world: World) -> None:
+    """Let the lease of whoever holds the month look dead."""
+    if isinstance(world, BucketWorld):
+        for name in world.names("_engine/locks/"):
+            world.fake.delete(world.bucket, name)
+    else:
+        assert isinstance(world, BigQueryWorld)
+        world.drop_leases()
