@@ -57,7 +57,7 @@ def ingest(request: Request, settings: Settings, watch: Watch) -> Result:
     try:
         with open_target(request.to, request.dataset, settings) as target:
             receipt = receipt.with_(target=target.sink.name)
-            receipt = _Ingestion(request, receipt, target, settings.spool, watch, clock).run()
+            receipt = _Ingestion(request, receipt, target, settings, watch, clock).run()
     except EngineError as error:
         command = f"engine ingest {request.dataset.name} {request.month}"
         error.within(
@@ -98,7 +98,7 @@ class _Ingestion:
     request: Request
     receipt: Receipt
     target: Target
-    spool: Path
+    settings: Settings
     watch: Watch
     clock: Clock
 
@@ -111,9 +111,10 @@ class _Ingestion:
             request.location,
             request.dataset,
             month,
-            spool=self.spool,
+            spool=self.settings.spool,
             form=request.form,
             loaded_from=current.source.url if current else None,
+            cloud=self.settings.cloud,
         )
         seen = source.look()
         if current and self._unchanged(seen, current):
@@ -129,7 +130,7 @@ class _Ingestion:
             if (current := self._current()) and self._unchanged(seen, current):
                 return self._same(current)
             self.watch.step("fetch", seen.bytes)
-            with rehearsal(self.request.dataset, month, self.spool / self.receipt.load_id):
+            with rehearsal(self.request.dataset, month, self.settings.spool / self.receipt.load_id):
                 fetched = source.fetch(seen, lambda done, _: self.watch.progress(done))
             self.clock.lap("fetch")
             return self._with_file(fetched, current)
@@ -169,7 +170,7 @@ class _Ingestion:
                 self.target.ledger.put(current.with_(source=fetched.info))
                 receipt = self._same(current)
             else:
-                with files.scratch(self.spool / self.receipt.load_id) as scratch:
+                with files.scratch(self.settings.spool / self.receipt.load_id) as scratch:
                     receipt = self._load(fetched, current, scratch)
         except BaseException as error:
             # A file whose load failed is kept, so that the next run need not download it again.

@@ -9,6 +9,7 @@ from engine import files
 from engine.decode import Quarantine, read_layout
 from engine.pipeline import Pipeline
 from engine.receipt import new_load_id
+from engine.settings import Cloud
 from engine.sources import open_source
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def source_of(
     target: Target,
     spool: Path,
     watch: Watch,
-    **flags: Any,  # noqa: ANN401 - see the flags
+    **flags: Any,  # noqa: ANN401 - see the flags; `cloud` too, where it is not the machine's own
 ) -> Iterator[Pipeline]:
     """Yield a pipeline over the month's file: where the flags say, else where the ledger says it came from.
 
@@ -38,7 +39,8 @@ def source_of(
     """
     receipt = target.ledger.current(month)
     location = flags["location"] or (receipt.source.url if receipt else None)
-    source = open_source(location, dataset, month, spool=spool, form=flags["form"])
+    cloud = flags.get("cloud", Cloud())
+    source = open_source(location, dataset, month, spool=spool, form=flags["form"], cloud=cloud)
     seen = source.look()
     watch.step("fetch", seen.bytes)
     fetched = source.fetch(seen, lambda done, _: watch.progress(done))

@@ -87,7 +87,12 @@ def request_of(dataset: Any, month: Month, **flags: Any) -> Request:  # noqa: AN
 def _looked(request: Request, environment: Settings, clock: Clock) -> Result:
     """Return what a dry run finds without making the embedded server that an ingest would make."""
     source = open_source(
-        request.location, request.dataset, request.month, spool=environment.spool, form=request.form
+        request.location,
+        request.dataset,
+        request.month,
+        spool=environment.spool,
+        form=request.form,
+        cloud=environment.cloud,
     ).look()
     receipt = Receipt(
         load_id="",

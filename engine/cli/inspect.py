@@ -45,7 +45,9 @@ def command(what: str, month: str | None, dataset: str | None, output: str, *, q
     with ending(what):
         environment = options.environment()
         found, which, location = _asked(what, month, dataset, environment.datasets, flags["location"])
-        source = open_source(location, found, which, spool=environment.spool, form=flags["form"])
+        source = open_source(
+            location, found, which, spool=environment.spool, form=flags["form"], cloud=environment.cloud
+        )
         watch = watching(quiet=quiet)
         try:
             fetched = source.fetch(source.look(), lambda *_: None)

@@ -29,7 +29,7 @@ to = flag(
 )
 database_schema = flag("--schema", default="public", show_default=True, help="Schema in a database.")
 location = flag(
-    "--from", "location", metavar="LOCATION", help="File, folder, http(s) base URL or template with {month}."
+    "--from", "location", metavar="LOCATION", help="File, folder, http(s) or gs:// base URL, or template with {month}."
 )
 form = flag("--format", "form", type=click.Choice(["csv", "parquet"]), help="Format where a place has both.")
 strict = flag("--strict", is_flag=True, help="Quarantine amounts that are no whole cents.")

@@ -65,6 +65,7 @@ def _findings(dataset: Dataset, month: Month, environment: Settings, watch: Watc
         with open_target(place, dataset, environment) as target, ExitStack() as stack:
             source = None
             if flags["against_source"]:
+                flags = {**flags, "cloud": environment.cloud}
                 source = stack.enter_context(source_of(dataset, month, target, environment.spool, watch, **flags))
             return verify(
                 dataset, month, target, spool=environment.spool, watch=watch, source=source, deep=flags["deep"]

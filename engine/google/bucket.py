@@ -13,7 +13,7 @@ import base64
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 import google_crc32c
 from google.api_core import exceptions as api
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from _typeshed import SupportsWrite
     from google.auth.credentials import Credentials
 
     from engine.settings import Cloud
@@ -43,13 +44,6 @@ _CONNECT_SECONDS, _SILENCE_SECONDS = 10.0, 60.0
 _TIMEOUT = (_CONNECT_SECONDS, _SILENCE_SECONDS)
 _SIDE_BY_SIDE = 16
 _MARK = "engine-write"
-
-
-class Writable(Protocol):
-    """Whatever takes bytes."""
-
-    def write(self, data: bytes, /) -> object:
-        """Take some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +222,7 @@ class Bucket:
                 file.write(data)
                 progress(first + len(data))
 
-    def receive(self, stored: Stored, file: Writable, *, start: int = 0) -> None:
+    def receive(self, stored: Stored, file: SupportsWrite[bytes], *, start: int = 0) -> None:
         """Write one generation of an object into a file as it arrives, as stored, from a byte on.
 
         What was cut is asked for again where it stopped.

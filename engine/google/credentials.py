@@ -71,7 +71,9 @@ def told(error: Exception) -> str:
     An error's further arguments hold whole answers, and the name of a file is the key itself where somebody mixed up
     the variables.
     """
-    text = str(error.args[0]) if isinstance(error, google.auth.exceptions.GoogleAuthError) and error.args else str(error)
+    text = (
+        str(error.args[0]) if isinstance(error, google.auth.exceptions.GoogleAuthError) and error.args else str(error)
+    )
     return _QUOTED.sub("***", (text.splitlines() or [""])[0])
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import google.auth.exceptions
@@ -54,8 +55,11 @@ def answering(name: str, unreachable: type[Unreachable] = TargetUnreachable) -> 
 
 def said(error: Exception) -> str:
     """Return what a service said, without the address that was asked."""
-    text = getattr(error, "message", "") or str(error)
-    return (re.sub(r"^(?:\d{3} )?(?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", str(text)).splitlines() or [""])[0]
+    text = str(getattr(error, "message", "") or error)
+    if text.startswith("{"):  # an upload's error is the whole answer
+        with suppress(ValueError, KeyError, TypeError):
+            text = str(json.JSONDecoder().raw_decode(text)[0]["error"]["message"])
+    return (re.sub(r"^(?:\d{3} )?(?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", text).splitlines() or [""])[0]
 
 
 def _unknown(name: str, error: google.auth.exceptions.GoogleAuthError, unreachable: type[Unreachable]) -> NoReturn:
@@ -70,7 +74,8 @@ def _unknown(name: str, error: google.auth.exceptions.GoogleAuthError, unreachab
 
 def _refused(name: str, error: Exception, unreachable: type[Unreachable]) -> NoReturn:
     reason = said(error)
-    if any(word in str(error) for word in _QUOTA):
+    reasons = [str(e.get("reason", "")) for e in getattr(error, "errors", ()) if isinstance(e, dict)]
+    if any(word in text for text in (str(error), *reasons) for word in _QUOTA):
         message = "a quota of Google's is used up"
         raise unreachable(
             message,

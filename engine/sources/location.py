@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from engine.errors import NotPublished, UsageError
+from engine.settings import Cloud
 from engine.sources.address import candidates
 from engine.sources.first import FirstOf
 from engine.sources.local import LocalFile
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 
     from engine.contract import Dataset, Form, Origin
     from engine.month import Month
+    from engine.sources.objects import ObjectFile
     from engine.sources.source import Source
     from engine.sources.web import WebFile
 
-KNOWN = "a file, a folder, file://, http://, https://"
+KNOWN = "a file, a folder, file://, http://, https://, gs://"
+# Whoever this machine is logged in as.
+_ANYBODY = Cloud()
 
 # RFC 3986, 3.1; with the slash, since a path may hold a colon.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):/")
@@ -41,6 +45,7 @@ def open_source(
     spool: Path,
     form: Form | None = None,
     loaded_from: str | None = None,
+    cloud: Cloud = _ANYBODY,
 ) -> Source:
     """Return the source of one month; nothing is read or asked yet.
 
@@ -52,6 +57,7 @@ def open_source(
         form: The format wanted; None: CSV where it is there, else Parquet.
         loaded_from: URL that the month in the target came from: unless a location or a format is named, the source that
             published it is the only one that is asked, so that a mirror that vanishes does not change a month's format.
+        cloud: Who reads from a bucket, and where that is.
 
     Raises:
         NotPublished: No source of the dataset covers this month.
@@ -59,15 +65,17 @@ def open_source(
 
     """
     if location is not None:
-        return _at(location, dataset, month, spool, form)
-    sources = [(o, _at(o.url, dataset, month, spool, o.format)) for o in _origins(dataset, month, form)]
+        return _at(location, dataset, month, spool, form, cloud)
+    sources = [(o, _at(o.url, dataset, month, spool, o.format, cloud)) for o in _origins(dataset, month, form)]
     if form is None and loaded_from is not None:
         kept = [(o, source) for o, source in sources if loaded_from in source.urls]
         sources = kept or sources
     return sources[0][1] if len(sources) == 1 else FirstOf(sources=[source for _, source in sources])
 
 
-def _at(location: str, dataset: Dataset, month: Month, spool: Path, form: Form | None) -> LocalFile | WebFile:
+def _at(
+    location: str, dataset: Dataset, month: Month, spool: Path, form: Form | None, cloud: Cloud
+) -> LocalFile | WebFile | ObjectFile:
     place, templated = _filled(location, dataset, month)
     names = _names(dataset, month, form)
     match _scheme(place):
@@ -79,6 +87,10 @@ def _at(location: str, dataset: Dataset, month: Month, spool: Path, form: Form |
             from engine.sources.web import WebFile  # noqa: PLC0415 - httpx takes 0.1 s to import
 
             return WebFile(addresses=candidates(place, names, templated=templated), spool=spool)
+        case "gs":
+            from engine.sources.objects import ObjectFile, object_names  # noqa: PLC0415 - Google's client takes longer
+
+            return ObjectFile(objects=object_names(place, names, templated=templated), spool=spool, cloud=cloud)
         case other:
             raise UsageError(
                 f"{other}:// is no source that the engine can read", facts={"known": KNOWN}, next_step="check --from"

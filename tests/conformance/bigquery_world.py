@@ -69,6 +69,13 @@ class BigQueryWorld(World):
         with closing(self._client()) as client:
             return sorted(table.table_id for table in client.list_tables(DATASET))
 
+    def drop_leases(self) -> None:
+        """Remove every month's lease, as if its holder had been silent for too long."""
+        with closing(self._client()) as client:
+            for name in self.tables():
+                if name.startswith("_engine_lock_"):
+                    client.delete_table(f"p.{DATASET}.{name}", not_found_ok=True)
+
     def query(self, text: str) -> list[tuple[Any, ...]]:
         """Run a query as a stranger would."""
         return self.fake.query(text)

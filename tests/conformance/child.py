@@ -78,7 +78,13 @@ def _instrument(steps: Steps, url: str) -> None:
     if "://" in url and not url.startswith("postgresql:"):
         # What the engine sends by itself while it waits is no step of the load.
         main = threading.main_thread()
-        _wrap(requests.adapters.HTTPAdapter, "send", steps, lambda *_: threading.current_thread() is main)
+        _wrap(
+            requests.adapters.HTTPAdapter,
+            "send",
+            steps,
+            # To die before a request that only reads is to die after the last one that writes.
+            lambda _, request, *__: request.method != "GET" and threading.current_thread() is main,
+        )
         return
     if url.startswith("postgresql:"):
         _wrap(psycopg.Connection, "execute", steps, _writes)

@@ -12,7 +12,7 @@ from engine.receipt import State
 from engine.targets import Place
 from tests.conformance.bigquery_world import BigQueryWorld
 from tests.conformance.bucket_world import BucketWorld
-from tests.conformance.world import World, lines
+from tests.conformance.world import MONTH, World, lines
 from tests.fakes.faults import Answer, Call, CutBefore, Delay, Fault, LoseAnswer, Request, any_request, on
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 BAD = "x,2019-01-01 10:00:00,1.00,n"
 KINDS = ["gcs", "bigquery", "bigquery-write-api"]
 MOST_REQUESTS = 120
-pytestmark = pytest.mark.parametrize("world", KINDS, indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("world", KINDS, indirect=True),
+    # Where an answer is refused, Google's clients leave a socket to the garbage collector now and then.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def faults(world: World) -> Faults:
@@ -73,9 +77,7 @@ def test_an_answer_is_lost_over_an_old_month(world: World, mode: str) -> None:
         fault = faults(world).add(Fault(when=at(number), do=LoseAnswer()))
         receipt = world.load(mode=mode)
         faults(world).clear()
-        world.assert_whole(list(range(60 if mode == "append" else 2, 60)) or list(range(60)), receipt) if (
-            mode == "replace"
-        ) else world.assert_whole(list(range(60)), receipt)
+        world.assert_whole(list(range(0 if mode == "append" else 2, 60)), receipt)
         if not fault.fired:
             break
     assert number > 10
@@ -172,7 +174,7 @@ def test_another_engine_is_faster(world: World) -> None:
 def _publishing(world: World) -> Callable[[Request], bool]:
     """Return the condition of the request that makes a load visible."""
     if isinstance(world, BucketWorld):
-        return on("POST", "data.parquet")
+        return on("POST", f"ifGenerationMatch={world.prints(MONTH)}")
     return lambda r: r.method == "POST" and ("/jobs" in r.path) and _loads_exist(world)
 
 

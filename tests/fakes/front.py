@@ -12,13 +12,14 @@ import select
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.certificates import Authority
 
+Socket = TypeVar("Socket", bound=socket.socket)
 _WINDOW_BYTES = 1 << 16
 _IDLE_SECONDS = 30.0
 
@@ -98,8 +99,7 @@ class Front:
             host, _, port = place.rpartition(":")
             behind = stack.enter_context(self._opened(socket.create_connection((host, int(port)), _IDLE_SECONDS)))
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            before = stack.enter_context(self._context.wrap_socket(connection, server_side=True))
-            stack.enter_context(self._opened(before))
+            before = stack.enter_context(self._opened(self._context.wrap_socket(connection, server_side=True)))
             _carry(before, behind)
 
     def _named(self, connection: socket.socket) -> str:
@@ -115,11 +115,11 @@ class Front:
         return name
 
     @contextlib.contextmanager
-    def _opened(self, connection: socket.socket) -> Iterator[None]:
+    def _opened(self, connection: Socket) -> Iterator[Socket]:
         """Close a connection at the end, or once `close` is called."""
         self._open.add(connection)
         try:
-            yield
+            yield connection
         finally:
             self._open.discard(connection)
             connection.close()

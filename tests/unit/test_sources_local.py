@@ -105,7 +105,7 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
         source(tmp_path / "pipe", tmp_path).look()
 
 
-@pytest.mark.parametrize("location", ["s3://bucket/data", "ftp://host/data", "gs://bucket"])
+@pytest.mark.parametrize("location", ["s3://bucket/data", "ftp://host/data", "abfs://bucket"])
 def test_an_unknown_scheme_names_the_known_ones(location: str, tmp_path: Path) -> None:
     """A scheme that the engine cannot read is refused before anything is asked."""
     with pytest.raises(UsageError, match="https://"):
