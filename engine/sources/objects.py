@@ -156,14 +156,12 @@ class ObjectFile:
             part.restart(info, info.etag)
         self._make_room(part, stored.size)
         arriving = _Arriving(part, stored.size, progress)
-        while part.size < stored.size:
+        before = -1
+        while before < part.size < stored.size:
             before = part.size
             try:
                 with answering(one.shown, SourceUnreachable):
                     bucket.receive(stored, arriving, start=part.size)
-                    if part.size == before:
-                        message = "the object ends too early"
-                        raise SourceUnreachable(message, facts={"object": one.shown})
             except UsageError as error:
                 if isinstance(error.__cause__, api.NotFound):
                     return False
@@ -176,7 +174,7 @@ class ObjectFile:
         if part.size != stored.size or stored.crc32c not in ("", arriving.crc32c):
             facts = {"object": one.shown, "expected": stored.crc32c, "found": arriving.crc32c}
             part.empty()
-            message = "the bytes that arrived have not the checksum of the object"
+            message = "the bytes that arrived do not have the checksum of the object"
             raise BadInput(message, facts=facts, next_step="run the same command again: it downloads the object anew")
         return True
 

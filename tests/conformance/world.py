@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.contract import Dataset
     from engine.receipt import Receipt
 
-KINDS = ("postgres", "postgres-installed", "folder", "gcs", "bigquery", "bigquery-staged", "bigquery-write-api")
+KINDS = ("postgres", "postgres-installed", "folder", "gcs", "bigquery")
 ROOT = Path(__file__).parents[2]
 CHILD = Path(__file__).with_name("child.py")
 MONTH = Month(2019, 1)

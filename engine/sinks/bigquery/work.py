@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from engine.contract import ID
@@ -109,11 +110,7 @@ class BigQueryWork:
         self._rejected.write(rejects, self.load.filename, self.scratch / f"{self.load.load_id}.rejects")
         if not done:
             self.load.watch.step("upload", path.stat().st_size)
-            job = (
-                self._appended(publication, receipt.job, path)
-                if appended
-                else self._replaced(publication, receipt.job, path)
-            )
+            job = self._made(publication, receipt.job, path, appended=appended)
             self._check(job, outcome, appended=appended)
             receipt = receipt.with_(bytes_billed=int(getattr(job, "total_bytes_billed", 0) or 0))
         self._intended = False
@@ -133,6 +130,14 @@ class BigQueryWork:
         if self._intended:
             self._rejected.remove()
         warehouse.drop(self.partition.main.work(self.load.month, self.load.load_id))
+
+    def _made(self, publication: Publication, job_id: str, path: Path, *, appended: bool) -> Any:  # noqa: ANN401 - a job
+        """Make the file the month, or a part of it."""
+        try:
+            return (self._appended if appended else self._replaced)(publication, job_id, path)
+        except api.NotFound:
+            self.lease.confirm()  # whoever takes a month over removes the tables of the one before
+            raise
 
     def _replaced(self, publication: Publication, job_id: str, path: Path) -> Any:  # noqa: ANN401 - a job
         """Replace the partition by the file."""
