@@ -42,6 +42,7 @@ class SourceInfo:
         sha256: Hex digest of these bytes; None where they were not read.
         etag: The server's ETag (RFC 9110, 8.8.3), or size and time of change of a local file; None where unknown.
         last_modified: The server's Last-Modified (RFC 9110, 8.8.2); None where unknown.
+        kept: URL of the copy that was kept; empty: none was asked for.
 
     """
 
@@ -50,6 +51,7 @@ class SourceInfo:
     sha256: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+    kept: str = ""
 
     def unchanged_since(self, earlier: SourceInfo) -> bool:
         """Tell, without reading the file, that it is the one that was seen `earlier`: all validators are equal.

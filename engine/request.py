@@ -29,6 +29,7 @@ class Request:
         allow_shrink: Replace a month by one with less than 90 % of its rows.
         max_rejects: Fraction of lines that may be bad; None: what the dataset allows.
         strict: Quarantine values that are legal only after rounding, or that the data dictionary does not know.
+        keep_source: `gs://BUCKET/PREFIX` that the published file is kept under too; None: it is not.
         dry_run: Say what would be done and change nothing.
 
     """
@@ -43,6 +44,7 @@ class Request:
     allow_shrink: bool = False
     max_rejects: float | None = None
     strict: bool = False
+    keep_source: str | None = None
     dry_run: bool = False
 
 

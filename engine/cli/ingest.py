@@ -80,6 +80,7 @@ def request_of(dataset: Any, month: Month, **flags: Any) -> Request:  # noqa: AN
         allow_shrink=flags["allow_shrink"],
         max_rejects=flags["max_rejects"],
         strict=flags["strict"],
+        keep_source=flags["keep_source"] or None,
         dry_run=flags["dry_run"],
     )
 

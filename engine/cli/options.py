@@ -90,6 +90,7 @@ def loading(function: F) -> F:
             show_default=True,
             help="Seconds to wait for readers of a month that is replaced.",
         ),
+        flag("--keep-source", metavar="URL", help="gs://BUCKET/PREFIX that the published file is kept under too."),
     ]
     return reduce(lambda f, add: add(f), reversed([*how, *_warehouse]), function)
 

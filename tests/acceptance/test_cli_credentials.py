@@ -56,17 +56,7 @@ def key() -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Cloudy:
-    """A user, and a cloud that asks for a token.
-
-    Attributes:
-        engine: The user.
-        months: Folder of the months.
-        storage: The fake that answers for Cloud Storage, for tokens and for impersonation.
-        front: The proxy.
-        folder: Everything that the user has.
-        key: A key that works.
-
-    """
+    """A user with a key that works, and a cloud that asks for a token; one fake has objects, tokens and accounts."""
 
     engine: Engine
     months: Path
@@ -275,7 +265,9 @@ def test_refused_by_the_token_endpoint(cloud: Cloudy) -> None:
 def test_a_token_endpoint_that_fails(cloud: Cloudy) -> None:
     """A token endpoint that only answers 503 makes the target unreachable, which the same command may mend."""
     cloud.storage.faults.add(Fault(when=on("POST", "/token"), do=Answer(status=503), times=None))
-    assert "TargetUnreachable" in cloud.refused(20, **{CONTENT: json.dumps(cloud.key)})
+    said = cloud.refused(20, **{CONTENT: json.dumps(cloud.key)})
+    assert "TargetUnreachable" in said
+    assert "Backend Error" in said
 
 
 def test_a_token_endpoint_that_is_not_there(cloud: Cloudy) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.receipt import Receipt
-    from tests.fakes.faults import Faults
+    from tests.fakes.faults import Action, Faults
 
 BAD = "x,2019-01-01 10:00:00,1.00,n"
 KINDS = ["gcs", "bigquery", "bigquery-write-api"]
@@ -50,7 +50,12 @@ def assert_there(world: World, numbers: range) -> None:
 
 
 # What can go wrong with one request. Whole loads are run once for each of their requests, so not every pair is tried.
-ONCE = {"lost": LoseAnswer(), "cut": CutBefore(), "503": Answer(status=503), "429": Answer(status=429)}
+ONCE: dict[str, Action] = {
+    "lost": LoseAnswer(),
+    "cut": CutBefore(),
+    "503": Answer(status=503),
+    "429": Answer(status=429),
+}
 TRIED = [
     *(("gcs", name) for name in ONCE),
     *(("bigquery", name) for name in ("lost", "503")),

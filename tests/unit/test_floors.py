@@ -47,6 +47,8 @@ FLOORS = {
         "pipeline",
         "rehearsal",
         "ingest",
+        "keep",
+        "setup",
         "verify",
         "backfill",
         "status",
