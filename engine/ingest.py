@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine import __version__, files
@@ -165,9 +165,11 @@ class _Ingestion:
     def _with_file(self, fetched: Fetched, current: Receipt | None) -> Receipt:
         self.receipt = self.receipt.with_(source=fetched.info)
         try:
+            self.receipt = self.receipt.with_(source=(source := replace(fetched.info, kept=self._kept(fetched))))
             if current and self._covers(current) and current.source.sha256 == fetched.info.sha256:
                 # The same bytes under a new date: remember the date, so that the next run need not read them again.
-                self.target.ledger.put(current.with_(source=fetched.info))
+                current = current.with_(source=replace(source, kept=source.kept or current.source.kept))
+                self.target.ledger.put(current)
                 receipt = self._same(current)
             else:
                 with files.scratch(self.settings.spool / self.receipt.load_id) as scratch:
@@ -184,6 +186,17 @@ class _Ingestion:
             raise
         fetched.discard()
         return receipt
+
+    def _kept(self, fetched: Fetched) -> str:
+        """Keep the file in a bucket, where that is asked for, and return its URL there."""
+        if not self.request.keep_source:
+            return ""
+        from engine.keep import keep  # noqa: PLC0415 - Google's client takes long to import
+
+        self.watch.step("keep", fetched.info.bytes)
+        kept = keep(fetched.path, self.request.keep_source, self.settings.cloud, self.watch.progress)
+        self.clock.lap("keep")
+        return kept
 
     def _load(self, fetched: Fetched, current: Receipt | None, scratch: Path) -> Receipt:
         request, sink, ledger = self.request, self.target.sink, self.target.ledger

@@ -90,7 +90,12 @@ def loading(function: F) -> F:
             show_default=True,
             help="Seconds to wait for readers of a month that is replaced.",
         ),
-        flag("--keep-source", metavar="URL", help="gs://BUCKET/PREFIX that the published file is kept under too."),
+        flag(
+            "--keep-source",
+            metavar="URL",
+            callback=_bucket,
+            help="gs://BUCKET/PREFIX that the published file is kept under too.",
+        ),
     ]
     return reduce(lambda f, add: add(f), reversed([*how, *_warehouse]), function)
 
@@ -98,6 +103,14 @@ def loading(function: F) -> F:
 def output(function: F) -> F:
     """Add the flags that say what is printed."""
     return _all([form_of_stdout, flag("--quiet", is_flag=True, help="No progress on stderr.")], function)
+
+
+def _bucket(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse what is no bucket before anything is downloaded."""
+    if value and not value.startswith("gs://"):
+        message = f"{value!r} is not gs://BUCKET/PREFIX"
+        raise click.BadParameter(message)
+    return value
 
 
 def _all(flags: list[Callable[[F], F]], function: F) -> F:

@@ -32,13 +32,15 @@ DOCUMENT = ROOT / "docs" / "commands.md"
 RECEIPT = {
     "schema_version", "load_id", "dataset", "month", "state", "target", "mode",
     "source", "source.url", "source.bytes", "source.sha256", "source.etag", "source.last_modified",
+    "source.kept",
     "rows", "rows.lines", "rows.loaded", "rows.present", "rows.quarantined", "rows.total",
     "counts", "counts.strays", "counts.rounded", "counts.nulls", "counts.outside",
     "seconds", "id_checksum", "identity", "contract", "extras", "engine_version", "started_at", "finished_at", "error",
+    "job", "bytes_billed",
 }  # fmt: skip
 FINDINGS = {
     "dataset", "month", "state", "rows", "expected_rows", "id_checksum", "expected_checksum", "counts", "first",
-    "against_source", "error",
+    "against_source", "deep", "error",
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,40 +25,53 @@ LEASE_SECONDS = 0.6
 
 
 @dataclass(slots=True, kw_only=True)
-class BucketWorld(World):
-    """A prefix of a bucket of the fake Cloud Storage.
+class ObjectsWorld(World):
+    """A prefix of a bucket, seen by whatever reads and writes objects there.
 
     Attributes:
-        fake: The server.
         bucket: The bucket.
+        prefix: The prefix, without a slash at its end.
+        lease_seconds: How long a holder of a month may be silent.
 
     """
 
-    fake: FakeGCS
     bucket: str = "lake"
+    prefix: str = "some/prefix"
+    lease_seconds: float = LEASE_SECONDS
 
-    def __post_init__(self) -> None:
-        self.settings = replace(self.settings, cloud=Cloud(storage=self.fake.url, retry_seconds=5.0, wait_seconds=0.02))
-        World.__post_init__(self)
+    @abstractmethod
+    def generations(self) -> dict[str, int]:
+        """Return the generation of each object below the prefix, in order of their names."""
+
+    @abstractmethod
+    def get(self, name: str) -> bytes:
+        """Return an object's content."""
+
+    @abstractmethod
+    def put(self, name: str, content: bytes) -> None:
+        """Write an object behind the engine's back."""
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Delete an object behind the engine's back."""
 
     def _place(self) -> Place:
-        return Place(url=f"gs://{self.bucket}/some/prefix", lease_seconds=LEASE_SECONDS)
+        return Place(url=f"gs://{self.bucket}/{self.prefix}", lease_seconds=self.lease_seconds)
 
     def names(self, folder: str) -> list[str]:
         """Return the objects whose names begin so, below the prefix."""
-        start = f"some/prefix/{folder}"
-        return [name for name in sorted(self.fake.objects(self.bucket)) if name.startswith(start)]
+        return [name for name in self.generations() if name.startswith(f"{self.prefix}/{folder}")]
 
     def data(self, month: Month = MONTH) -> str:
         """Return the name of the month's data object."""
-        return f"some/prefix/{self.dataset.name}/month={month}/data.parquet"
+        return f"{self.prefix}/{self.dataset.name}/month={month}/data.parquet"
 
     def _frame(self, name: str) -> pl.DataFrame:
-        return pl.read_parquet(io.BytesIO(self.fake.read(self.bucket, name)))
+        return pl.read_parquet(io.BytesIO(self.get(name)))
 
     def visible(self, month: Month = MONTH) -> list[Row] | None:
         """See `World`."""
-        if self.data(month) not in self.fake.objects(self.bucket):
+        if self.data(month) not in self.generations():
             return None
         frame = self._frame(self.data(month))
         columns = [c.name for c in self.dataset.contract.columns if c.name in frame.columns]
@@ -79,7 +93,7 @@ class BucketWorld(World):
 
     def states(self) -> dict[str, str]:
         """See `World`."""
-        documents = [json.loads(self.fake.read(self.bucket, name)) for name in self.names("_engine/loads/")]
+        documents = [json.loads(self.get(name)) for name in self.names("_engine/loads/")]
         return {document["load_id"]: document["state"] for document in documents}
 
     def rejects(self) -> list[tuple[int, str | None, str, str]]:
@@ -89,30 +103,63 @@ class BucketWorld(World):
     def lose_ledger(self) -> None:
         """See `World`."""
         for name in self.names("_engine/loads/"):
-            self.fake.delete(self.bucket, name)
+            self.delete(name)
 
     def age_ledger(self) -> None:
         """See `World`."""
         for name in self.names("_engine/loads/"):
-            text = self.fake.read(self.bucket, name).decode()
-            self.fake.write(self.bucket, name, text.replace('"schema_version": 1', '"schema_version": 99').encode())
+            text = self.get(name).decode()
+            self.put(name, text.replace('"schema_version": 1', '"schema_version": 99').encode())
 
     def tamper(self, what: str) -> None:
         """See `World`."""
         changed = io.BytesIO()
-        with pq.ParquetFile(io.BytesIO(self.fake.read(self.bucket, self.data()))) as file:
+        with pq.ParquetFile(io.BytesIO(self.get(self.data()))) as file:
             pq.write_table(tampered(file, what), changed)
-        self.fake.write(self.bucket, self.data(), changed.getvalue())
+        self.put(self.data(), changed.getvalue())
 
     def reset(self) -> None:
         """See `World`."""
         for name in self.names(""):
-            self.fake.delete(self.bucket, name)
+            self.delete(name)
 
     def prints(self, month: Month) -> object:
         """See `World`."""
-        return self.fake.objects(self.bucket)[self.data(month)].generation
+        return self.generations()[self.data(month)]
 
     def fingerprint(self) -> object:
         """See `World`."""
-        return {name: record.generation for name, record in self.fake.objects(self.bucket).items()}
+        return self.generations()
+
+
+@dataclass(slots=True, kw_only=True)
+class BucketWorld(ObjectsWorld):
+    """A prefix of a bucket of the fake Cloud Storage.
+
+    Attributes:
+        fake: The server.
+
+    """
+
+    fake: FakeGCS
+
+    def __post_init__(self) -> None:
+        self.settings = replace(self.settings, cloud=Cloud(storage=self.fake.url, retry_seconds=5.0, wait_seconds=0.02))
+        World.__post_init__(self)
+
+    def generations(self) -> dict[str, int]:
+        """See `ObjectsWorld`."""
+        found = self.fake.objects(self.bucket).items()
+        return {name: record.generation for name, record in found if name.startswith(f"{self.prefix}/")}
+
+    def get(self, name: str) -> bytes:
+        """See `ObjectsWorld`."""
+        return self.fake.read(self.bucket, name)
+
+    def put(self, name: str, content: bytes) -> None:
+        """See `ObjectsWorld`."""
+        self.fake.write(self.bucket, name, content)
+
+    def delete(self, name: str) -> None:
+        """See `ObjectsWorld`."""
+        self.fake.delete(self.bucket, name)

@@ -114,7 +114,12 @@ def _once(given: argparse.Namespace, mode: str, die_at: int) -> int:
         Request(
             dataset=catalog.load(folder / "trips.toml"),
             month=Month.parse(given.month),
-            to=Place(url=given.url, schema=given.schema, lock_wait_seconds=5.0, lease_seconds=0.6),
+            to=Place(
+                url=given.url,
+                schema=given.schema,
+                lock_wait_seconds=5.0,
+                lease_seconds=float(os.environ["ENGINE_TEST_LEASE_SECONDS"]),
+            ),
             location=str(folder / "in"),
             mode="append" if mode == "append" else "replace",
         ),

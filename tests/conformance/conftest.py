@@ -1,21 +1,18 @@
-"""The worlds that the suite runs over: `ENGINE_TEST_PG` or the embedded server, an installed server, a folder."""
+"""The worlds that the suite runs over: two servers of PostgreSQL, a folder, and clouds (`clouds.py`)."""
 
 from __future__ import annotations
 
 import os
 import signal
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conformance.bigquery_world import BigQueryWorld
-from tests.conformance.bucket_world import BucketWorld
+from tests.conformance.clouds import cloud_world, emulated_bucket
 from tests.conformance.folder_world import FolderWorld
 from tests.conformance.postgres_world import postgres_world
 from tests.conformance.world import KINDS, World, settings_in, trips
-from tests.fakes.bigquery import FakeBigQuery
-from tests.fakes.gcs import FakeGCS
+from tests.emulators import gcs_emulator
 from tests.servers import LocalServer, installed
 
 if TYPE_CHECKING:
@@ -39,29 +36,25 @@ def installed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop(signal.SIGINT)
 
 
+@pytest.fixture(scope="session")
+def gcs_emulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of an emulator of Cloud Storage that others wrote."""
+    with gcs_emulator(tmp_path_factory.mktemp("gcs-emulator")) as url:
+        yield url
+
+
 @pytest.fixture(params=KINDS)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Give an empty target of each kind."""
     match request.param:
         case "folder":
             yield FolderWorld(folder=tmp_path, dataset=trips(tmp_path), settings=settings_in(tmp_path))
-        case "gcs":
-            with FakeGCS("lake", folder=tmp_path / "gcs") as fake:
-                yield BucketWorld(folder=tmp_path, dataset=trips(tmp_path), settings=settings_in(tmp_path), fake=fake)
-        case "bigquery" | "bigquery-staged" | "bigquery-write-api" as kind:
-            with ExitStack() as stack:
-                gcs = None
-                if kind == "bigquery-staged":
-                    gcs = stack.enter_context(FakeGCS("lake", folder=tmp_path / "gcs")).url
-                warehouse = stack.enter_context(FakeBigQuery(folder=tmp_path / "bigquery", gcs_url=gcs))
-                yield BigQueryWorld(
-                    folder=tmp_path,
-                    dataset=trips(tmp_path),
-                    settings=settings_in(tmp_path),
-                    fake=warehouse,
-                    method="write_api" if kind == "bigquery-write-api" else "load",
-                    storage=gcs or "",
-                )
+        case "gcs-emulator":
+            with emulated_bucket(request.getfixturevalue("gcs_emulator_url"), tmp_path) as world:
+                yield world
+        case "gcs" | "bigquery" | "bigquery-staged" | "bigquery-write-api" as kind:
+            with cloud_world(kind, request.module.__name__.rpartition(".")[2], tmp_path) as world:
+                yield world
         case kind:
             server = request.getfixturevalue("postgres_url" if kind == "postgres" else "installed_url")
             with postgres_world(server, tmp_path) as world:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.contract import Dataset
     from engine.receipt import Receipt
 
-KINDS = ("postgres", "postgres-installed", "folder", "gcs", "bigquery")
+KINDS = ("postgres", "postgres-installed", "folder", "gcs", "gcs-emulator", "bigquery")
 ROOT = Path(__file__).parents[2]
 CHILD = Path(__file__).with_name("child.py")
 MONTH = Month(2019, 1)
@@ -189,7 +189,8 @@ class World(ABC):
             "BIGQUERY_EMULATOR_HOST": cloud.bigquery,
             "BIGQUERY_STORAGE_EMULATOR_HOST": cloud.bigquery_storage,
         }
-        return {"ENGINE_RETRY_SECONDS": str(cloud.retry_seconds), **{k: v for k, v in servers.items() if v}}
+        seconds = {"ENGINE_RETRY_SECONDS": cloud.retry_seconds, "ENGINE_TEST_LEASE_SECONDS": self.place.lease_seconds}
+        return {k: str(v) for k, v in {**seconds, **servers}.items() if v}
 
     @contextmanager
     def opened(self) -> Iterator[Target]:

@@ -118,6 +118,7 @@ class Front:
     def _opened(self, connection: Socket) -> Iterator[Socket]:
         """Close a connection at the end, or once `close` is called."""
         self._open.add(connection)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             yield connection
         finally:
