@@ -1,6 +1,6 @@
-"""The published file, kept in a bucket as it was downloaded: what was loaded can be read again when its publisher is gone.
+"""The published file, kept in a bucket as it was downloaded, to be read again when its publisher is gone.
 
-An object is written over only in the generation in which it was seen, and left alone where it holds these bytes already.
+An object is written over only in the generation in which it was seen, and left alone where it holds these bytes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def keep(path: Path, url: str, cloud: Cloud, progress: Callable[[int], None] = l
                 if written is None and not _same(bucket.find(prefix + path.name), path):
                     raise _changed(kept)
     except EngineError as error:
-        raise error.within(subject="the published file could not be kept")
+        error.within(subject="the published file could not be kept")
+        raise
     return kept
 
 

@@ -71,7 +71,6 @@ def test_the_suite_for_the_real_cloud(tmp_path: Path) -> None:
             text=True,
             check=False,
         )
-        print(ended.stdout)
         assert ended.returncode == 0, ended.stdout
         assert re.search(r"^\d\d passed, 3 skipped", ended.stdout.splitlines()[-1]), ended.stdout
         assert storage.objects("lake") == {}

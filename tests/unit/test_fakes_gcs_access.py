@@ -49,7 +49,7 @@ def bucket(fake: FakeGCS) -> Iterator[Bucket]:
 def test_token(fake: FakeGCS, bucket: Bucket) -> None:
     """All clients get in with the token, over both APIs."""
     bucket.blob("a").upload_from_string(b"1")
-    with filesystem(fake.url, token=Credentials(TOKEN)) as files:  # type: ignore[no-untyped-call]
+    with filesystem(fake.url, token=Credentials(TOKEN)) as files:
         assert files.cat_file("lake/a") == b"1"
     pl.DataFrame({"a": [1]}).write_parquet("gs://lake/b.parquet", **polars_options(fake.url, TOKEN))
     assert {exchange.status for exchange in fake.requests} == {200}
@@ -104,34 +104,32 @@ def key(fake: FakeGCS) -> service_account.Credentials:
         "token_uri": f"{fake.url}/token",
     }
     scopes = ["https://www.googleapis.com/auth/cloud-platform"]
-    found: service_account.Credentials = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
-        info, scopes=scopes
-    )
+    found: service_account.Credentials = service_account.Credentials.from_service_account_info(info, scopes=scopes)
     return found
 
 
 def test_key_of_a_service_account(fake: FakeGCS) -> None:
     """A key is exchanged for the token, or refused as Google refuses one that was deleted."""
     credentials = key(fake)
-    credentials.refresh(Request())  # type: ignore[no-untyped-call]
+    credentials.refresh(Request())
     assert credentials.token == TOKEN
     fake.access.token_error = "invalid_grant"  # noqa: S105 - no secret
     with pytest.raises(RefreshError, match="invalid_grant"):
-        credentials.refresh(Request())  # type: ignore[no-untyped-call]
+        credentials.refresh(Request())
 
 
 def test_impersonation(fake: FakeGCS) -> None:
     """A service account gets the token of another one, if it may."""
     target = "other@fake-project.iam.gserviceaccount.com"
     place = f"{fake.url}/v1/projects/-/serviceAccounts/{target}:generateAccessToken"
-    credentials = impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
+    credentials = impersonated_credentials.Credentials(
         source_credentials=key(fake), target_principal=target, target_scopes=[], iam_endpoint_override=place
     )
-    credentials.refresh(Request())  # type: ignore[no-untyped-call]
+    credentials.refresh(Request())
     assert credentials.token == TOKEN
     fake.deny("iam.serviceAccounts.getAccessToken")
     with pytest.raises(RefreshError, match=r"iam\.serviceAccounts\.getAccessToken"):
-        credentials.refresh(Request())  # type: ignore[no-untyped-call]
+        credentials.refresh(Request())
 
 
 def test_bucket_settings(fake: FakeGCS, bucket: Bucket) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def storage_client(url: str, token: str | None = None) -> Iterator[storage.Client]:
     """Give a client of google-cloud-storage; it brings a bearer token if there is one."""
-    credentials = AnonymousCredentials() if token is None else Credentials(token)  # type: ignore[no-untyped-call]
+    credentials = AnonymousCredentials() if token is None else Credentials(token)
     client = storage.Client(project="fake", credentials=credentials, client_options={"api_endpoint": url})
     with contextlib.closing(client):
         yield client
