@@ -23,6 +23,7 @@ COMMANDS = {
     "inspect": ("inspect", "Look at a month's file as an ingest would, and write nothing."),
     "datasets": ("datasets", "List the datasets, or show one."),
     "sample": ("sample", "Write a realistic month to try things with, offline."),
+    "setup": ("setup", "Make what a target needs, and say what is there."),
     "psql": ("psql", "Open a shell, or run one query, on the target's database."),
 }
 
