@@ -97,6 +97,12 @@ def from_environment() -> Settings:
     )
 
 
+def runs_in_kestra() -> bool:
+    """Tell that a script task of Kestra started this process: it names the folder it starts commands in."""
+    folder = os.environ.get("WORKING_DIR")
+    return bool(folder) and Path.cwd() == Path(folder or "")
+
+
 def _cloud() -> Cloud:
     # A machine that is none of Google's has no metadata server; three tries of three seconds each say so too late.
     os.environ.setdefault("GCE_METADATA_TIMEOUT", "1")

@@ -9,11 +9,11 @@ from urllib.parse import unquote
 import click
 
 from engine import __version__, catalog
-from engine.cli import options
+from engine.cli import kestra, options
 from engine.cli.printing import receipt_text
 from engine.cli.progress import watching
 from engine.cli.run import again, ending, fail, without_password
-from engine.errors import NotPublished
+from engine.errors import Busy, NotPublished
 from engine.ingest import Request, Result, ingest
 from engine.month import Month
 from engine.receipt import Receipt, SourceInfo, State
@@ -22,8 +22,17 @@ from engine.targets import untouched
 from engine.timing import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.errors import EngineError
     from engine.settings import Settings
+
+
+# What a program that reads stdout gets; people get text.
+FORMS: dict[str, Callable[[Receipt], str]] = {
+    "json": lambda receipt: receipt.to_json(indent=2),
+    "kestra": kestra.of_receipt,
+}
 
 
 @click.command("ingest")
@@ -41,7 +50,8 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, dry_run: bool
     loaded already is left alone; changed bytes replace it whole.
     """
     clock = Clock()
-    failed = (lambda error: _unbegun(dataset, month, error, clock, flags)) if output == "json" else None
+    form = FORMS.get(output)
+    failed = (lambda error: form(_unbegun(dataset, month, error, clock, flags))) if form else None
     with ending(f"{dataset} {month}", failed) as signals:
         environment = options.environment()
         request = request_of(catalog.find(dataset, environment.datasets), Month.parse(month), dry_run=dry_run, **flags)
@@ -51,10 +61,10 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, dry_run: bool
             result = mended(ingest(request, environment, watching(quiet=quiet)))
         if result.error is not None:
             signals.check()
-        if output == "json":
-            click.echo(result.receipt.to_json(indent=2))
-        elif result.error is None:
+        if result.error is None and output != "json":
             click.echo(_text(result.receipt, dry_run=dry_run))
+        if form:
+            click.echo(form(result.receipt))
         if result.error is not None:
             fail(result.error)
 
@@ -122,13 +132,13 @@ def mended(result: Result) -> Result:
     return dataclasses.replace(result, receipt=receipt)
 
 
-def _unbegun(dataset: str, month: str, error: EngineError, clock: Clock, flags: dict[str, Any]) -> str:
+def _unbegun(dataset: str, month: str, error: EngineError, clock: Clock, flags: dict[str, Any]) -> Receipt:
     """Return the receipt of a load that has none of its own: it never began, or was interrupted."""
     receipt = Receipt(
         load_id="",
         dataset=dataset,
         month=month,
-        state=State.NOT_PUBLISHED if isinstance(error, NotPublished) else State.FAILED,
+        state={NotPublished: State.NOT_PUBLISHED, Busy: State.BUSY}.get(type(error), State.FAILED),
         target=without_password(flags["to"] or ""),
         mode=flags["mode"],
         source=SourceInfo(url=without_password(flags["location"] or "")),
@@ -136,7 +146,7 @@ def _unbegun(dataset: str, month: str, error: EngineError, clock: Clock, flags: 
         started_at=clock.started_at,
         error=str(error),
     )
-    return receipt.with_(**clock.stop()).to_json(indent=2)
+    return receipt.with_(**clock.stop())
 
 
 def _text(receipt: Receipt, *, dry_run: bool) -> str:

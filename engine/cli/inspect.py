@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine import catalog
-from engine.cli import options
+from engine.cli import kestra, options
 from engine.cli.printing import table, wrapped
 from engine.cli.progress import watching
 from engine.cli.run import ending, fail
@@ -64,7 +64,10 @@ def command(what: str, month: str | None, dataset: str | None, output: str, *, q
             fetched.release()  # an ingest that follows need not download it again
         finally:
             watch.end()
-        click.echo(_json(seen) if output == "json" else _text(seen))
+        if output != "json":
+            click.echo(_text(seen))
+        if form := {"json": _json, "kestra": _kestra}.get(output):
+            click.echo(form(seen))
         if seen.refused is not None:
             fail(seen.refused)
 
@@ -98,6 +101,13 @@ def _month_in(name: str, dataset: Dataset) -> str | None:
     pattern = re.escape(stem).replace(re.escape("\0"), r"(\d{4}-\d{2})")
     match = re.match(rf"{pattern}(?!\w)", name)
     return match[1] if match else None
+
+
+def _kestra(seen: Inspection) -> str:
+    found = {"dataset": seen.dataset, "month": seen.month, "lines": seen.lines, "rows": seen.rows}
+    return kestra.line(
+        found | {"quarantined": seen.quarantined, "exit_code": seen.refused.exit_code if seen.refused else 0}
+    )
 
 
 def _json(seen: Inspection) -> str:

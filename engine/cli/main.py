@@ -18,6 +18,7 @@ from engine.cli.run import ending, leave, uncollected
 COMMANDS = {
     "ingest": ("ingest", "Load one month: every row once, or nothing."),
     "backfill": ("backfill", "Load a range of months, one after the other."),
+    "plan": ("plan", "Say which months are due: published by now, and not in the target."),
     "status": ("status", "List the months that the target has, with their counts."),
     "verify": ("verify", "Prove that a month in the target is what was published."),
     "inspect": ("inspect", "Look at a month's file as an ingest would, and write nothing."),

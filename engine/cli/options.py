@@ -34,7 +34,11 @@ location = flag(
 form = flag("--format", "form", type=click.Choice(["csv", "parquet"]), help="Format where a place has both.")
 strict = flag("--strict", is_flag=True, help="Quarantine amounts that are no whole cents.")
 form_of_stdout = flag(
-    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of stdout."
+    "--output",
+    type=click.Choice(["text", "json", "kestra"]),
+    default=lambda: "kestra" if settings.runs_in_kestra() else "text",
+    show_default="text; in a task of Kestra, kestra",
+    help="Form of stdout.",
 )
 
 

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, plain lines anywhere else, nothing with `--quiet`."""
+"""Progress on stderr: a bar on a terminal, plain lines anywhere else, nothing with `--quiet`; Kestra reads stdout."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import click
-
+from engine.cli.run import say, to_kestra
 from engine.watch import Nobody
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def watching(*, quiet: bool) -> Watch:
     """Return whoever fits stderr."""
     if quiet:
         return Nobody()
-    return Bar() if sys.stderr.isatty() else Lines()
+    return Bar() if sys.stderr.isatty() and not to_kestra() else Lines()
 
 
 class Bar:
@@ -85,7 +84,7 @@ class Lines:
         self._name, self._total = name, total_bytes
         self._begun = self._said = time.monotonic()
         size = f" {total_bytes / _MB:,.1f} MB" if total_bytes else ""
-        click.echo(f"engine: {name}{size}", err=True)
+        say(f"engine: {name}{size}")
 
     def progress(self, bytes_done: int, rows: int = 0) -> None:
         """Say how far it is, from time to time."""
@@ -97,7 +96,7 @@ class Lines:
         parts = [f"{rows:,} rows"] if rows else []
         parts += [f"{rate:,.1f} MB/s"] if bytes_done else []
         parts += [f"{(self._total - bytes_done) / _MB / rate:,.0f} s left"] if self._total and rate else []
-        click.echo(f"engine: {self._name} {', '.join(parts)}", err=True)
+        say(f"engine: {self._name} {', '.join(parts)}")
 
     def end(self) -> None:
         """Do nothing: the result follows."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from engine.cli.kestra import is_no_failure
 from engine.errors import EngineError, Interrupted
 
 if TYPE_CHECKING:
@@ -84,9 +85,20 @@ def ending(subject: str = "", failed: Callable[[EngineError], str] | None = None
 
 
 def fail(error: EngineError) -> NoReturn:
-    """Print an error and end the process with its code."""
-    click.echo(str(error), err=True)
-    sys.exit(error.exit_code)
+    """Print an error and end the process with its code; Kestra is told of months that are due later by their state."""
+    say(str(error))
+    sys.exit(0 if to_kestra() and is_no_failure(error) else error.exit_code)
+
+
+def say(text: str) -> None:
+    """Tell people something that is no result: on stderr, but Kestra would take that for an error."""
+    click.echo(text, err=not to_kestra())
+
+
+def to_kestra() -> bool:
+    """Tell whether Kestra reads what the command prints."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.params.get("output") == "kestra"
 
 
 def again() -> str:

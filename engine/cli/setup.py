@@ -8,7 +8,7 @@ import json
 import click
 
 from engine import catalog
-from engine.cli import options
+from engine.cli import kestra, options
 from engine.cli.run import ending, without_password
 from engine.setup import Asked, Standing, Thing, set_up
 
@@ -34,7 +34,8 @@ def command(
     """
     things: list[Thing] = []
     shown = without_password(url)
-    with ending(shown, (lambda error: _json(shown, things, str(error))) if output == "json" else None):
+    form = {"json": _json, "kestra": _kestra}.get(output)
+    with ending(shown, (lambda error: form(shown, things, str(error))) if form else None):
         environment = options.environment()
         names = datasets or tuple(dict.fromkeys(path.stem for path in catalog.paths(environment.datasets)))
         asked = Asked(
@@ -47,8 +48,8 @@ def command(
             if output != "json":
                 click.echo(_text(thing, things[-1:]))
             things.append(thing)
-        if output == "json":
-            click.echo(_json(shown, things))
+        if form:
+            click.echo(form(shown, things))
 
 
 def _text(thing: Thing, before: list[Thing]) -> str:
@@ -56,6 +57,11 @@ def _text(thing: Thing, before: list[Thing]) -> str:
         return f"{thing.state.value:<{_WIDTH}}  {thing.what}{f': {thing.detail}' if thing.detail else ''}"
     head = [] if [thing.detail] == [one.detail for one in before] else ["", f"-- for {thing.detail}"]
     return "\n".join([*head, thing.what])
+
+
+def _kestra(url: str, things: list[Thing], error: str = "") -> str:
+    states = {state.name.lower(): sum(thing.state is state for thing in things) for state in Standing}
+    return kestra.line({"target": url, "state": "failed" if error else "ready", "things": states})
 
 
 def _json(url: str, things: list[Thing], error: str = "") -> str:

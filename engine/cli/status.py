@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli import options
+from engine.cli import kestra, options
 from engine.cli.printing import table
 from engine.cli.run import ending
 from engine.targets import receipts
@@ -23,15 +23,19 @@ if TYPE_CHECKING:
 @options.form_of_stdout
 def command(dataset: str | None, to: str | None, schema: str, output: str) -> None:
     """List the months that the target has, with their counts, from its ledger."""
-    failed = (lambda error: _json([], str(error))) if output == "json" else None
+    form = {"json": _json, "kestra": _kestra}.get(output)
+    failed = (lambda error: form([], str(error))) if form else None
     with ending(failed=failed):
         found = receipts(options.place(to, schema), options.environment(), dataset)
-        if output == "json":
-            click.echo(_json(found))
-        elif found:
-            click.echo(_text(found))
-        else:
-            click.echo("nothing is loaded here yet")
+        if output != "json":
+            click.echo(_text(found) if found else "nothing is loaded here yet")
+        if form:
+            click.echo(form(found))
+
+
+def _kestra(found: list[Receipt], error: str = "") -> str:
+    del error  # the log has it
+    return kestra.line({"months": [kestra.outputs(receipt) for receipt in found], "count": len(found)})
 
 
 def _json(found: list[Receipt], error: str = "") -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine import catalog
-from engine.cli import options
+from engine.cli import kestra, options
 from engine.cli.progress import watching
 from engine.cli.run import again, ending, fail, without_password
 from engine.errors import VerifyFailed
@@ -40,7 +40,8 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, **flags: Any)
     Reads the month back, computes every id anew from the stored values and compares with the ledger; with
     --against-source, also with the file, and names the rows that differ.
     """
-    failed = (lambda error: _json(dataset, month, Findings(), str(error))) if output == "json" else None
+    form = {"json": _json, "kestra": _kestra}.get(output)
+    failed = (lambda error: form(dataset, month, Findings(), str(error))) if form else None
     with ending(f"{dataset} {month}", failed):
         environment = options.environment()
         found, which = catalog.find(dataset, environment.datasets), Month.parse(month)
@@ -51,10 +52,10 @@ def command(dataset: str, month: str, output: str, *, quiet: bool, **flags: Any)
             nothing.next_step = load
             raise
         error = None if findings.agree else _error(found, which, findings, load)
-        if output == "json":
-            click.echo(_json(found.name, month, findings, str(error) if error else ""))
-        else:
+        if output != "json":
             click.echo(_text(found, which, findings))
+        if form:
+            click.echo(form(found.name, month, findings, str(error) if error else ""))
         if error:
             fail(error)
 
@@ -96,9 +97,23 @@ def _text(dataset: Dataset, month: Month, findings: Findings) -> str:
     return "\n".join([f"{dataset.name} {month}  differs", *(f"  {line}" for line in shown(findings))])
 
 
+def _kestra(dataset: str, month: str, findings: Findings, error: str) -> str:
+    found = {"dataset": dataset, "month": month, "state": _state(findings, error), "rows": findings.rows}
+    return kestra.line(found | {"differences": sum(findings.counts.values())})
+
+
+def _state(findings: Findings, error: str) -> str:
+    return "verified" if not error else "different" if findings.expected_checksum else "failed"
+
+
 def _json(dataset: str, month: str, findings: Findings, error: str) -> str:
-    state = "verified" if not error else "different" if findings.expected_checksum else "failed"
-    data = {"dataset": dataset, "month": month, "state": state, **dataclasses.asdict(findings), "error": error}
+    data = {
+        "dataset": dataset,
+        "month": month,
+        "state": _state(findings, error),
+        **dataclasses.asdict(findings),
+        "error": error,
+    }
     return json.dumps(data, indent=2, default=str)
 
 
