@@ -28,8 +28,9 @@ class FakeBigQuery:
         project: The project's id.
         gcs_url: The endpoint of the JSON API behind gs:// names; None: such loads are refused.
         token: The only bearer token that REST lets in; None: everyone is let in.
-        port: REST's port on 127.0.0.1; 0: any.
+        port: REST's port; 0: any.
         grpc_port: The Storage APIs' port; 0: any.
+        host: The address of this machine that it listens on.
         faults: What goes wrong; None: a list of its own, at `faults`.
 
     Attributes:
@@ -38,7 +39,7 @@ class FakeBigQuery:
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all by name, each with a default
         self,
         *,
         folder: Path,
@@ -47,6 +48,7 @@ class FakeBigQuery:
         token: str | None = None,
         port: int = 0,
         grpc_port: int = 0,
+        host: str = "127.0.0.1",
         faults: Faults | None = None,
     ) -> None:
         self.requests: list[Seen] = []
@@ -55,9 +57,9 @@ class FakeBigQuery:
         with ExitStack() as stack:
             self._service = Service(project=project, folder=folder, gcs_url=gcs_url)
             stack.callback(self._service.close)
-            self._rest = Server(port, Routes(self._service, token).answer, self.faults, self.requests)
+            self._rest = Server((host, port), Routes(self._service, token).answer, self.faults, self.requests)
             stack.callback(self._rest.close)
-            self._rpc = RpcServer(grpc_port, self._service, self.faults, self.requests)
+            self._rpc = RpcServer((host, grpc_port), self._service, self.faults, self.requests)
             stack.callback(self._rpc.close)
             self._stack = stack.pop_all()
 
@@ -79,7 +81,7 @@ class FakeBigQuery:
     @property
     def grpc_address(self) -> str:
         """The Storage APIs' address, as `grpc.insecure_channel` takes it."""
-        return f"127.0.0.1:{self._rpc.port}"
+        return self._rpc.address
 
     @property
     def job_seconds(self) -> float:

@@ -97,7 +97,7 @@ class Server(ThreadingHTTPServer):
     """The server.
 
     Args:
-        port: Where it listens on 127.0.0.1; 0: anywhere.
+        address: Where it listens, host and port; port 0: any.
         answer: Answers a request, or raises ApiError.
         faults: What goes wrong.
         requests: Where every request is noted.
@@ -107,8 +107,15 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, answer: Callable[[Call], Reply], faults: wrong.Faults, requests: list[Seen]) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(
+        self,
+        address: tuple[str, int],
+        answer: Callable[[Call], Reply],
+        faults: wrong.Faults,
+        requests: list[Seen],
+    ) -> None:
+        super().__init__(address, _Handler)
+        self._host = address[0]
         self.answer = answer
         self.faults = faults
         self.requests = requests
@@ -122,7 +129,7 @@ class Server(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """The base URL, without a slash at its end."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://{self._host}:{self.server_address[1]}"
 
     def close(self) -> None:
         """Close all connections and wait for their threads."""

@@ -39,14 +39,14 @@ class RpcServer:
     """The server.
 
     Args:
-        port: Where it listens on 127.0.0.1; 0: anywhere.
+        address: Where it listens, host and port; port 0: any.
         service: The project.
         faults: What goes wrong.
         requests: Where every request is noted.
 
     """
 
-    def __init__(self, port: int, service: Service, faults: wrong.Faults, requests: list[Seen]) -> None:
+    def __init__(self, address: tuple[str, int], service: Service, faults: wrong.Faults, requests: list[Seen]) -> None:
         self._read, self._write = ReadApi(service), WriteApi(service)
         self._faults = faults
         self._requests = requests
@@ -56,7 +56,7 @@ class RpcServer:
         sizes = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
         self._server = grpc.server(self._pool, options=[*sizes, ("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers(self._handlers())
-        self.port = int(self._server.add_insecure_port(f"127.0.0.1:{port}"))
+        self.address = f"{address[0]}:{self._server.add_insecure_port(f'{address[0]}:{address[1]}')}"
         self._server.start()
 
     def close(self) -> None:

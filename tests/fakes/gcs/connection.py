@@ -45,7 +45,7 @@ class Listener(ThreadingHTTPServer):
     """A server in a thread of its own, with one more for each connection; `close` ends them all.
 
     Args:
-        port: Where to listen; 0: anywhere.
+        address: Where to listen, host and port; port 0: any.
         planned: Faults to commit.
 
     """
@@ -54,9 +54,9 @@ class Listener(ThreadingHTTPServer):
     request_queue_size = 128
     site: Site
 
-    def __init__(self, port: int, planned: faults.Faults) -> None:
-        super().__init__(("127.0.0.1", port), _Connection)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+    def __init__(self, address: tuple[str, int], planned: faults.Faults) -> None:
+        super().__init__(address, _Connection)
+        self.url = f"http://{address[0]}:{self.server_address[1]}"
         self.planned = planned
         self.tally = Tally()
         self.closing = threading.Event()

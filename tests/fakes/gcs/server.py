@@ -38,6 +38,7 @@ class FakeGCS:
         buckets: Buckets that exist from the start.
         folder: Where content lies; None: a temporary folder, which goes away at the end.
         port: Where to listen; 0: anywhere.
+        host: The address of this machine that it listens on.
         token: The bearer token that requests must bring; None: anybody may come.
         faults: Faults to commit, where other servers share them.
 
@@ -53,6 +54,7 @@ class FakeGCS:
         *buckets: str,
         folder: Path | None = None,
         port: int = 0,
+        host: str = "127.0.0.1",
         token: str | None = None,
         faults: Faults | None = None,
     ) -> None:
@@ -63,7 +65,7 @@ class FakeGCS:
         self._store = Store(self._shelf, self.access)
         for bucket in buckets:
             self._store.create_bucket(bucket, {})
-        self._listener = Listener(port, self.faults)
+        self._listener = Listener((host, port), self.faults)
         self.url = self._listener.url
         self._sessions = Sessions(self._store)
         self._multiparts = MultipartUploads(self._store)

@@ -1,0 +1,1 @@
+"""What Kestra is given: flows, dashboards, and what renders them."""
