@@ -47,15 +47,15 @@ ARG KERNEL_CPU=x86-64-v3
 ENV NUMBA_CPU_NAME=$KERNEL_CPU NUMBA_CPU_FEATURES=
 RUN PYTHONPATH=/build/tools python -m pip --python /opt/engine/bin/python install --quiet --no-deps \
         --no-build-isolation . \
-    && cd /opt/engine/lib/python3.11/site-packages \
-    && python -m compileall -q --invalidation-mode unchecked-hash engine \
-    && cd / && /opt/engine/bin/python -m engine.warm \
+    && python -m compileall -q --invalidation-mode unchecked-hash /opt/engine/lib/python3.11/site-packages/engine \
+    && /opt/engine/bin/python -P -m engine.warm \
     && mkdir -p /own/bin /own/lib/python3.11/site-packages \
     && mv /opt/engine/bin/engine /own/bin/ \
     && mv /opt/engine/lib/python3.11/site-packages/engine* /own/lib/python3.11/site-packages/
 
 # Three layers: the second is the large one, and stays the same until a dependency changes.
 FROM scratch
+# hadolint ignore=DL3067
 COPY --from=system / /
 COPY --from=packages /opt/engine /opt/engine
 COPY --from=engine /own /opt/engine

