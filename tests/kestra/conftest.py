@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,9 +43,9 @@ class Secret:
 
     """
 
-    url: str
-    password: str
-    key: str
+    url: str = field(repr=False)
+    password: str = field(repr=False)
+    key: str = field(repr=False)
 
     def variables(self) -> dict[str, str]:
         """Return them as Kestra's environment has them."""
@@ -81,6 +81,11 @@ class Stage:
     gcs: FakeGCS
     bigquery: FakeBigQuery
     secret: Secret
+
+    def worker(self, log: Path) -> jvm.Running:
+        """Start a second JVM, which is only a worker."""
+        assert self.server.ready is not None
+        return self.java.start("embedded.Worker", self.server.ready[1], str(_THREADS), str(self.storage), log=log)
 
 
 def _key(token_url: str) -> str:

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parent / "embedded"
 TARGET = PROJECT / "target"
 JAVA_VERSION = 25
-_HOMES = ("/usr/lib/jvm/*", "/opt/*", "/Library/Java/JavaVirtualMachines/*/Contents/Home", "~/.sdkman/candidates/java/*")
+_HOMES = (
+    "/usr/lib/jvm/*",
+    "/opt/*",
+    "/Library/Java/JavaVirtualMachines/*/Contents/Home",
+    "~/.sdkman/candidates/java/*",
+)
 _START_SECONDS = 120.0
 # Quick to start; the engine's own work is small.
 _FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g", "--enable-native-access=ALL-UNNAMED")
