@@ -83,6 +83,14 @@ def _refused(name: str, error: Exception, unreachable: type[Unreachable]) -> NoR
             state="nothing of this load is visible",
             next_step="wait, or ask for more under IAM & Admin, Quotas; then run the command again",
         ) from error
+    if "bytesBilledLimitExceeded" in reasons or "exceeded limit for bytes billed" in reason:
+        message = "a query would be billed for more than --max-bytes-billed allows"
+        raise UsageError(
+            message,
+            facts={"where": name, "reason": reason},
+            state="nothing of this load is visible",
+            next_step="allow more, or replace the month: load jobs are free",
+        ) from error
     if isinstance(error, api.Unauthorized):
         raise refused(reason) from error
     if isinstance(error, api.Forbidden):

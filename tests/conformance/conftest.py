@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,23 +18,21 @@ from tests.servers import LocalServer, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
-def installed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def installed_url() -> Iterator[str]:
     """Give the URL of a second server, of the version that is installed on this machine."""
     if (programs := installed()) is None:
         pytest.skip("no PostgreSQL is installed beside the embedded one")
-    folder = tmp_path_factory.mktemp("installed")
-    for place in (folder, *folder.parents):
-        if place == place.parent or not os.access(place, os.W_OK) or place.stat().st_mode & 0o1000:
-            break
-        place.chmod(place.stat().st_mode | 0o711)
-    server = LocalServer(programs, folder)
-    server.start()
-    yield server.url
-    server.stop(signal.SIGINT)
+    # Not below pytest's folder: whoever starts another pytest closes that to all other accounts, this server's too.
+    with tempfile.TemporaryDirectory(prefix="engine-tests-", ignore_cleanup_errors=True) as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+        server = LocalServer(programs, folder)
+        server.start()
+        yield server.url
+        server.stop(signal.SIGINT)
 
 
 @pytest.fixture(scope="session")

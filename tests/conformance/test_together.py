@@ -74,27 +74,39 @@ def test_a_held_month_is_busy(world: World) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_nothing(world: World, number: signal.Signals, code: int, step: str) -> None:
     """Ctrl-C and SIGTERM end a load with their code: the old month stays, or the new one is whole; no remains."""
-    world.write(lines(*range(100)))
-    first = world.load()
-    _large(world)
+    # A load that is over before the signal comes shows nothing; on a busy machine, an earlier one is sent.
+    for pause in (0.15, 0.05, 0.0) if step == "load" else (0.0,):
+        world.reset()
+        world.write(lines(*range(100)))
+        first = world.load()
+        _large(world)
+        process, err = _signalled(world, number, step, pause)
+        assert "Traceback" not in err
+        assert process.returncode in (code, 0, -number), err
+        rows = world.visible()
+        assert rows is not None
+        assert len(rows) in (100, ROWS)
+        if len(rows) == 100:
+            world.assert_whole(list(range(100)), first)
+        assert world.remains() == []
+        assert not [path for path in world.settings.spool.rglob("*") if path.is_dir() or ".keys" in path.name]
+        assert world.load().rows.total == ROWS
+        if process.returncode == code and len(rows) == 100:
+            break
+    else:
+        assert step == "publish", "no signal came while rows were loaded"
+
+
+def _signalled(world: World, number: signal.Signals, step: str, pause: float) -> tuple[subprocess.Popen[str], str]:
+    """Start a load, send it a signal so many seconds after a step began, and return it ended, with what it said."""
     process = _command(world)
     assert process.stderr is not None
     while not process.stderr.readline().startswith(f"engine: {step}"):
         assert process.poll() is None
-    time.sleep(0.15 if step == "load" else 0.0)
+    time.sleep(pause)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert "Traceback" not in err
-    # Where publication was over, the signal may have come too late for any code of ours.
-    assert process.returncode in ((code,) if step == "load" else (code, 0, -number)), err
-    rows = world.visible()
-    assert rows is not None
-    assert len(rows) in ((100,) if step == "load" else (100, ROWS))
-    if len(rows) == 100:
-        world.assert_whole(list(range(100)), first)
-    assert world.remains() == []
-    assert not [path for path in world.settings.spool.rglob("*") if path.is_dir() or ".keys" in path.name]
-    assert world.load().rows.total == ROWS
+    return process, err
 
 
 def test_an_interrupt_inside_the_driver(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
