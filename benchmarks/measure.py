@@ -9,8 +9,8 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 
 _KIB = 1024
 _MB = 1_000_000
+# Starts the program and measures it. A process's peak memory begins with that of the one which it was forked from
+# (Linux counts it when the program is replaced), and a benchmark that holds servers is large: this one is small.
+_LAUNCHER = """
+import json, os, sys, time
+start = time.perf_counter()
+child = os.fork()
+if child == 0:
+    os.execvpe(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+seen = {"wall": time.perf_counter() - start, "cpu": usage.ru_utime + usage.ru_stime, "peak_kib": usage.ru_maxrss}
+os.write(int(sys.argv[1]), json.dumps(seen).encode())
+code = os.waitstatus_to_exitcode(status)
+sys.exit(code if code >= 0 else 128 - code)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,32 +112,29 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
         ContestantFailedError: It did not end with 0.
 
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        start = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603 - programs of this package
-            command,
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as seen:
+        process = subprocess.run(  # noqa: S603 - programs of this package
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(seen.fileno()), *command],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             cwd=ROOT.parent,
             env={**os.environ, **(environment or {})},
+            pass_fds=[seen.fileno()],
+            check=False,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
-        text, words = out.read().decode(), err.read().decode(errors="replace")
+        texts = [(file.seek(0), file.read().decode(errors="replace"))[1] for file in (out, err, seen)]
+    text, words, measured = texts
     if process.returncode:
         message = f"{' '.join(command)} ended with {process.returncode}\n{text}{words}"
         raise ContestantFailedError(message)
-    said = json.loads(text)
+    said, usage = json.loads(text), json.loads(measured)
     seconds = said["seconds"]
     return Run(
-        wall_seconds=round(wall, 3),
+        wall_seconds=round(usage["wall"], 3),
         inside_seconds=seconds["total"] if isinstance(seconds, dict) else seconds,
-        cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3),
-        peak_mb=round(usage.ru_maxrss * _KIB / _MB, 1),
+        cpu_seconds=round(usage["cpu"], 3),
+        peak_mb=round(usage["peak_kib"] * _KIB / _MB, 1),
         said=said,
     )
 
