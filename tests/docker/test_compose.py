@@ -141,8 +141,10 @@ def test_the_databases_are_locked_in(stack: Stack) -> None:
         container = inspect(stack.container(service))[0]
         assert container["HostConfig"]["ReadonlyRootfs"], service
         assert container["HostConfig"]["CapDrop"] == ["ALL"], service
-        owners = {line.split()[0] for line in docker("top", container["Id"], "-eo", "user,comm").splitlines()[1:]}
-        assert "root" not in owners, service
+        processes = [line.split() for line in docker("top", container["Id"], "-eo", "pid,uid,comm").splitlines()[1:]]
+        owners = {uid for _pid, uid, command in processes if command == "postgres"}
+        assert owners, service
+        assert "0" not in owners, service
 
 
 def test_down_keeps_what_was_loaded(stack: Stack) -> None:

@@ -91,7 +91,7 @@ def test_no_kernel_is_compiled_anew(folder: str) -> None:
     found = inside(PYTHON, "-c", _KERNELS, options=(f"--workdir={folder}",))
     hits, misses = map(int, found.stdout.split())
     assert misses == 0, found.stdout
-    assert hits > 20
+    assert hits > 0
 
 
 def test_without_a_target_it_says_what_to_name() -> None:
@@ -101,9 +101,15 @@ def test_without_a_target_it_says_what_to_name() -> None:
     assert "--to postgresql://" in ended.stderr
 
 
+def _options(stack: Stack, months: Path) -> tuple[str, ...]:
+    return (f"--network={stack.tasks}", f"--volume={months}:/months:ro", f"--env=ENGINE_TO={stack.url}")
+
+
 def test_a_month_where_nothing_may_be_written(stack: Stack, months: Path) -> None:
     """With a read-only root and a tmpfs, a month gets into the data service, is reported to Kestra, and verifies."""
-    options = (f"--network={stack.tasks}", f"--volume={months}:/months:ro", f"--env=ENGINE_TO={stack.url}")
+    options = _options(stack, months)
+    made = contained("setup", stack.url, "yellow", "--schema", "read_only", options=options)
+    assert made.returncode == 0, made.stdout + made.stderr
     words = ("ingest", "yellow", "2019-01", "--from", "/months", "--schema", "read_only")
     loaded = contained(*words, "--output", "kestra", options=options)
     assert loaded.returncode == 0, loaded.stdout + loaded.stderr
@@ -118,7 +124,8 @@ def test_a_month_where_nothing_may_be_written(stack: Stack, months: Path) -> Non
 def test_docker_stop_leaves_nothing_behind(stack: Stack, months: Path, leftovers: list[str]) -> None:
     """SIGTERM in the middle of a month ends with 143; no row and no table of the load stays."""
     leftovers.append(name())
-    options = (f"--network={stack.tasks}", f"--volume={months}:/months:ro", f"--env=ENGINE_TO={stack.url}")
+    options = _options(stack, months)
+    assert contained("setup", stack.url, "yellow", "--schema", "stopped", options=options).returncode == 0
     words = ("ingest", "yellow", "2019-01", "--from", "/months", "--schema", "stopped")
     docker("run", "--detach", f"--name={leftovers[0]}", *LOCKED, *options, IMAGE, *words)
     with stack.connect() as connection:
@@ -151,8 +158,11 @@ def test_nothing_of_the_folder_gets_in_but_the_engine(tmp_path: Path) -> None:
         (tmp_path / wrong).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / wrong).write_text(canary)
     built = docker("build", "--quiet", tmp_path, timeout=900).split()[-1]
-    found = _found_in(built, {canary.encode(), b"/run/build-ca", b"PIP_INDEX_URL=", *_certificates()})
-    assert not found
+    # Of a file that is in a layer: layers that cannot be searched would look clean.
+    control = b"compile the kernels once"
+    assert control in (ROOT / "engine" / "warm.py").read_bytes()
+    found = _found_in(built, {control, canary.encode(), b"/run/build-ca", b"PIP_INDEX_URL=", *_certificates()})
+    assert found == {control}
 
 
 def _certificates() -> Iterator[bytes]:
