@@ -38,10 +38,10 @@ class Publisher:
     folder: Path
     engine: Engine
 
-    def publish(self, dataset: str, *months: str, rows: int = 1000, seed: int = 1) -> None:
-        """Make months and serve them; another seed makes another version."""
+    def publish(self, dataset: str, *months: str, rows: int = 1000, rejects: float = 0) -> None:
+        """Make months and serve them, with a share of bad rows."""
         for month in months:
-            words = ("sample", dataset, month, "--rows", rows, "--seed", seed, "--out", self.folder)
+            words = ("sample", dataset, month, "--rows", rows, "--rejects", rejects, "--out", self.folder)
             made = self.engine.call(*words)
             assert made.code == 0, made.err
 

@@ -55,7 +55,7 @@ class FakeBigQuery:
         self.faults = Faults() if faults is None else faults
         self.project = project
         with ExitStack() as stack:
-            self._service = Service(project=project, folder=folder, gcs_url=gcs_url)
+            self._service = Service(project=project, folder=folder, gcs_url=gcs_url, token=token)
             stack.callback(self._service.close)
             self._rest = Server((host, port), Routes(self._service, token).answer, self.faults, self.requests)
             stack.callback(self._rest.close)

@@ -23,13 +23,15 @@ class Service:
         project: Its id.
         folder: Where everything that it keeps lies.
         gcs_url: The endpoint behind gs:// names; None: there is none.
+        token: The caller's bearer token, with which objects are read: they have to be the caller's too; None: none.
 
     """
 
-    def __init__(self, *, project: str, folder: Path, gcs_url: str | None) -> None:
+    def __init__(self, *, project: str, folder: Path, gcs_url: str | None, token: str | None) -> None:
         self.project = project
         self.folder = folder
         self.gcs_url = gcs_url
+        self.token = token
         self.clock_offset_seconds = 0.0
         self.warehouse = Warehouse(folder)
         self.catalog = Catalog(project, self.now)

@@ -40,22 +40,22 @@ def fetched(service: Service, uris: Sequence[str]) -> Iterator[list[Path]]:
     try:
         paths: list[Path] = []
         for uri in uris:
-            for bucket, name in _matching(service.gcs_url, uri):
+            for bucket, name in _matching(service, uri):
                 paths.append(folder / f"{len(paths)}.parquet")
-                _download(service.gcs_url, bucket, name, paths[-1])
+                _download(service, bucket, name, paths[-1])
         yield paths
     finally:
         shutil.rmtree(folder)
 
 
-def _matching(endpoint: str, uri: str) -> list[tuple[str, str]]:
+def _matching(service: Service, uri: str) -> list[tuple[str, str]]:
     if not uri.startswith("gs://"):
         raise invalid(f"Source URI must be a Google Cloud Storage location: {uri}")
     bucket, _, pattern = uri[len("gs://") :].partition("/")
     found, token = [], ""
     while True:
         query = f"prefix={quote(pattern.split('*')[0], safe='')}&pageToken={token}".removesuffix("&pageToken=")
-        with _open(f"{endpoint}/storage/v1/b/{quote(bucket)}/o?{query}", uri) as answer:
+        with _open(service, f"/storage/v1/b/{quote(bucket)}/o?{query}", uri) as answer:
             page: Json = json.load(answer)
         found += [item["name"] for item in page.get("items") or []]
         token = page.get("nextPageToken") or ""
@@ -67,16 +67,17 @@ def _matching(endpoint: str, uri: str) -> list[tuple[str, str]]:
     return [(bucket, name) for name in names]
 
 
-def _download(endpoint: str, bucket: str, name: str, path: Path) -> None:
-    url = f"{endpoint}/storage/v1/b/{quote(bucket)}/o/{quote(name, safe='')}?alt=media"
-    with _open(url, f"gs://{bucket}/{name}") as answer, path.open("wb") as file:
+def _download(service: Service, bucket: str, name: str, path: Path) -> None:
+    place = f"/storage/v1/b/{quote(bucket)}/o/{quote(name, safe='')}?alt=media"
+    with _open(service, place, f"gs://{bucket}/{name}") as answer, path.open("wb") as file:
         shutil.copyfileobj(answer, file, _WINDOW_BYTES)
 
 
 @contextmanager
-def _open(url: str, uri: str) -> Iterator[HTTPResponse]:
+def _open(service: Service, place: str, uri: str) -> Iterator[HTTPResponse]:
+    headers = {"Authorization": f"Bearer {service.token}"} if service.token else {}
     try:
-        with _OPENER.open(Request(url)) as answer:  # noqa: S310 - the endpoint that a test gave
+        with _OPENER.open(Request(f"{service.gcs_url}{place}", headers=headers)) as answer:  # noqa: S310 - a test's
             yield answer
     except HTTPError as error:
         error.close()

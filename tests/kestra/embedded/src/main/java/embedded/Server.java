@@ -13,10 +13,7 @@ import io.kestra.core.serializers.JacksonMapper;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -28,6 +25,7 @@ import java.util.concurrent.Executors;
 public final class Server {
     private static final ObjectMapper JSON = JacksonMapper.ofJson();
     private static final ObjectMapper YAML = JacksonMapper.ofYaml();
+    private static final ShiftedClock CLOCK = new ShiftedClock();
     private final Engine engine;
     private final Views views;
 
@@ -36,11 +34,15 @@ public final class Server {
         this.views = new Views(engine);
     }
 
-    /** Start everything. Arguments: the folder of the internal storage, the worker's threads. */
+    /** Start everything. Arguments: the internal storage's folder, the worker's threads, the scheduler's time if not now. */
     public static void main(String[] arguments) {
         try {
             endWithParent();
-            SchedulerClock.setClock(Clock.system(ZoneId.of("UTC")));
+            // Before the scheduler starts: it keeps the clock that it finds.
+            if (arguments.length > 2) {
+                CLOCK.goOnFrom(Instant.parse(arguments[2]));
+            }
+            SchedulerClock.setClock(CLOCK);
             Engine engine = new Engine(arguments[0], Integer.parseInt(arguments[1]));
             HttpServer http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 16);
             http.createContext("/", new Server(engine)::answer);
@@ -134,12 +136,9 @@ public final class Server {
         return Map.of();
     }
 
-    /** Shift the scheduler's clock to an instant, from which it goes on; without one, back to the machine's. */
+    /** Let the scheduler's clock go on from a later instant: it ignores one that goes back. */
     private static Object clock(JsonNode asked) {
-        Clock machine = Clock.system(ZoneId.of("UTC"));
-        boolean shifted = asked.hasNonNull("now");
-        Duration offset = shifted ? Duration.between(Instant.now(), Instant.parse(text(asked, "now"))) : Duration.ZERO;
-        SchedulerClock.setClock(Clock.offset(machine, offset));
+        CLOCK.goOnFrom(Instant.parse(text(asked, "now")));
         return Map.of("now", SchedulerClock.now());
     }
 
