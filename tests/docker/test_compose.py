@@ -61,6 +61,15 @@ def test_flows_are_deployed_as_they_stand(stack: Stack) -> None:
     assert len(flows) > 1
 
 
+def test_dashboards_that_kestra_does_not_take_are_named(stack: Stack) -> None:
+    """The open-source edition answers 405 to a dashboard: that is said, and the deployment goes on."""
+    names = [path.stem for path in (ROOT / "kestra" / "dashboards").glob("*.yaml")]
+    assert names
+    assert stack.started.stdout.count("takes no dashboards") == len(names)
+    posted = [path for method, path in stack.asked("/recorded")["calls"] if method == "POST"]
+    assert "/api/v1/main/dashboards" in posted
+
+
 def test_deploying_again_updates(stack: Stack) -> None:
     """A second run updates what is there, and a setting that is not given stays as it is."""
     before = stack.asked("/recorded")

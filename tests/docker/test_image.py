@@ -28,6 +28,17 @@ _UNPACKED_MB = 700
 _TOOLS = ("gcc", "cc", "g++", "make", "ld", "strip", "git", "curl", "pip", "pip3", "easy_install")
 _CONTEXT = ("Dockerfile", ".dockerignore", "pyproject.toml", "requirements.lock", "README.md", "LICENSE")
 _WRONG_PLACES = (".env", ".secrets/data_password", "key.json", "samples/key.pem", ".git/config", "engine/__pycache__/a")
+_IMPORTS = """
+import importlib, pkgutil
+import engine
+for module in pkgutil.walk_packages(engine.__path__, "engine."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+import google.auth.transport.requests, google.cloud.bigquery, google.cloud.bigquery_storage_v1, google.cloud.storage
+import google.oauth2.service_account, grpc, pyarrow.compute, pyarrow.dataset, pyarrow.fs, pyarrow.parquet
+import adbc_driver_postgresql.dbapi, psycopg, isal.igzip, polars
+print("imported")
+"""
 # Counts what was compiled anew and what was there, over all kernels.
 _KERNELS = """
 import gc
@@ -92,6 +103,21 @@ def test_no_kernel_is_compiled_anew(folder: str) -> None:
     hits, misses = map(int, found.stdout.split())
     assert misses == 0, found.stdout
     assert hits > 0
+
+
+def test_what_was_taken_out_is_not_missed() -> None:
+    """Every module of the engine but the embedded server's, and every client that it loads late, can be imported."""
+    found = inside(PYTHON, "-W", "error", "-c", _IMPORTS)
+    assert found.stdout.strip() == "imported", found.stderr
+
+
+def test_a_month_as_files(months: Path) -> None:
+    """Parquet files are written and read back by what is left of Arrow and Polars."""
+    words = "ingest yellow 2019-01 --from /months --to /tmp/files && engine verify yellow 2019-01 --to /tmp/files"
+    options = ("--network=none", f"--volume={months}:/months:ro")
+    loaded = inside("sh", "-c", f"engine {words} --against-source", options=options)
+    assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+    assert f"verified: {ROWS:,} rows" in loaded.stdout
 
 
 def test_without_a_target_it_says_what_to_name() -> None:
