@@ -88,9 +88,15 @@ class Kestra:
         self.ask("kill", id=number)
 
     def executions(self, flow: str, label: tuple[str, str] | None = None) -> list[Execution]:
-        """Return all executions of a flow, or those with a label."""
-        found = self.ask("executions", namespace=NAMESPACE, flow=flow)
+        """Return the executions of a flow, or those with a label; rounds of its loops are none of them."""
+        found = [one for one in self.everything(flow) if one["kind"] != "LOOP"]
         return [one for one in found if label is None or one["labels"].get(label[0]) == label[1]]
+
+    def everything(self, flow: str) -> list[Execution]:
+        """Return the executions of a flow and the rounds of its loops, which Kestra keeps as executions too."""
+        found = self.ask("executions", namespace=NAMESPACE, flow=flow)
+        assert isinstance(found, list)
+        return found
 
     def backfill(self, trigger: str, begin: str, end: str, label: str, **inputs: object) -> None:
         """Backfill a schedule of ingest_month; `label` is what its executions get as label `backfill`."""

@@ -1,61 +1,78 @@
-"""The schedules under a shifted clock: which month they ask for, and when.
+"""The schedules under a shifted clock: when they fire, and which month they ask for.
 
-The scheduler's clock goes from seconds before a date; copies of the flow get the triggers under test, because a trigger's
-next date is computed when the scheduler first sees it. All dates lie before the machine's: the deployed flows sleep.
+A Kestra of its own, whose scheduler lives in the past. Time only goes forward for a scheduler, so all dates are visited
+once, in order, before the tests look at what happened. At each date a copy of the flow gets the triggers under test,
+because a trigger's first date is computed when the scheduler first sees it, and nothing else may fire on the way.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kestra.render import FLOWS
 from tests.kestra import middle
+from tests.kestra.conftest import engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.kestra.conftest import Stage
-    from tests.kestra.kestra_engine import Execution
+    from tests.kestra.kestra_engine import Execution, Kestra
 
-# Six in the morning in New York, in winter and in summer.
-_WINTER, _SUMMER = dt.time(11), dt.time(10)
+# Six in the morning in New York, in winter and in summer, and when catch_up gets up in March.
+JANUARY = dt.datetime(2022, 1, 1, 11, tzinfo=dt.UTC)
+FEBRUARY = dt.datetime(2023, 2, 1, 11, tzinfo=dt.UTC)
+MORNING = dt.datetime(2023, 3, 15, 11, 30, tzinfo=dt.UTC)
+LEAP_MARCH = dt.datetime(2024, 3, 1, 11, tzinfo=dt.UTC)
+LEAP_APRIL = dt.datetime(2024, 4, 1, 10, tzinfo=dt.UTC)
+Fired = dict[dt.datetime, list["Execution"]]
+_DATASETS = 4
 
 
-@contextmanager
-def _at(stage: Stage, flow: str, moment: dt.datetime, keep: int) -> Iterator[str]:
-    """Deploy a copy of a flow with its first triggers, three seconds before a moment; yield its id."""
-    text = (FLOWS / f"{flow}.yaml").read_text()
-    tasks, triggers = text.split("\ntriggers:\n")
-    head, *rest = triggers.split("  - id: ")
-    copy = f"{flow}_{moment:%Y_%m_%d}"
+def _deploy(kestra: Kestra, flow: str, copy: str, triggers: int) -> None:
+    """Deploy a copy of a flow with its first triggers."""
+    tasks, text = (FLOWS / f"{flow}.yaml").read_text().split("\ntriggers:\n")
+    before, *each = text.split("  - id: ")
     tasks = tasks.replace(f"id: {flow}\n", f"id: {copy}\n", 1)
-    stage.kestra.ask("clock", now=(moment - dt.timedelta(seconds=3)).isoformat().replace("+00:00", "Z"))
-    try:
-        stage.kestra.load(f"{tasks}\ntriggers:\n{'  - id: '.join([head, *rest[:keep]])}")
-        yield copy
-    finally:
-        # Without triggers before the clock jumps back, or the scheduler would make up for what it missed.
-        stage.kestra.load(tasks)
-        stage.kestra.ask("clock")
+    kept = f"\ntriggers:\n{'  - id: '.join([before, *each[:triggers]])}" if triggers else ""
+    kestra.load(tasks + kept)
 
 
-def _fired(stage: Stage, flow: str, count: int) -> list[Execution]:
+def _visit(kestra: Kestra, flow: str, moment: dt.datetime, triggers: int = 1) -> list[Execution]:
+    """Go to three seconds before a moment, wait for as many executions as triggers, and return them at their end."""
+
     def ended() -> list[Execution]:
-        return [one for one in stage.kestra.executions(flow) if one["ended"]]
+        return [one for one in kestra.executions(copy) if one["ended"]]
 
-    stage.kestra.until(lambda: len(ended()) >= count, 60, lambda: stage.server.log()[-2000:])
+    copy = f"{flow}_{moment:%Y_%m_%d}"
+    kestra.ask("clock", now=f"{moment - dt.timedelta(seconds=3):%Y-%m-%dT%H:%M:%SZ}")
+    _deploy(kestra, flow, copy, triggers)
+    kestra.until(lambda: len(ended()) >= triggers, 60, lambda: f"{kestra.executions(copy)}")
+    _deploy(kestra, flow, copy, 0)
     return ended()
 
 
-def test_in_january_every_dataset_asks_for_november(stage: Stage) -> None:
-    """On the first of January four executions ask for a month of the year before; what is not published is no failure."""
+@pytest.fixture(scope="module")
+def fired(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Fired:
+    """Give what fired at each date."""
     stage.publisher.publish("yellow", "2021-11", rows=100)
-    with _at(stage, "ingest_month", dt.datetime.combine(dt.date(2022, 1, 1), _WINTER, dt.UTC), keep=4) as flow:
-        found = _fired(stage, flow, 4)
+    stage.publisher.publish("green", "2022-09", "2022-12", "2023-03", rows=100)
+    with engine(stage.java, tmp_path_factory.mktemp("past"), "2021-12-15T00:00:00Z") as (kestra, _):
+        kestra.load((FLOWS / "ingest_month.yaml").read_text().split("\ntriggers:\n")[0])
+        kestra.put("ENGINE_FROM", stage.publisher.url)
+        return {
+            JANUARY: _visit(kestra, "ingest_month", JANUARY, _DATASETS),
+            FEBRUARY: _visit(kestra, "ingest_month", FEBRUARY),
+            MORNING: _visit(kestra, "catch_up", MORNING),
+            LEAP_MARCH: _visit(kestra, "ingest_month", LEAP_MARCH),
+            LEAP_APRIL: _visit(kestra, "ingest_month", LEAP_APRIL),
+        }
+
+
+def test_in_january_every_dataset_asks_for_november(stage: Stage, fired: Fired) -> None:
+    """Four executions ask for a month of the year before; one that is published is loaded, the others are no failures."""
+    found = fired[JANUARY]
     assert sorted(one["trigger_id"] for one in found) == ["fhv", "fhvhv", "green", "yellow"]
     assert {one["outputs"]["month"] for one in found} == {"2021-11"}
     assert {one["state"] for one in found} == {"SUCCESS"}
@@ -65,27 +82,21 @@ def test_in_january_every_dataset_asks_for_november(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "hour", "month"),
-    [
-        (dt.date(2023, 2, 1), _WINTER, "2022-12"),
-        (dt.date(2024, 3, 1), _WINTER, "2024-01"),
-        (dt.date(2024, 4, 1), _SUMMER, "2024-02"),
-    ],
+    ("moment", "month"),
+    [(FEBRUARY, "2022-12"), (LEAP_MARCH, "2024-01"), (LEAP_APRIL, "2024-02")],
     ids=["February", "March of a leap year", "April of a leap year"],
 )
-def test_a_schedule_asks_for_the_month_that_is_due(stage: Stage, day: dt.date, hour: dt.time, month: str) -> None:
-    """Two months before the date, in leap years and in summer time as well."""
-    with _at(stage, "ingest_month", dt.datetime.combine(day, hour, dt.UTC), keep=1) as flow:
-        (found,) = _fired(stage, flow, 1)
+def test_a_schedule_asks_for_the_month_that_is_due(fired: Fired, moment: dt.datetime, month: str) -> None:
+    """Two months before the date, also over a turn of the year, in leap years and in summer time."""
+    (found,) = fired[moment]
+    assert dt.datetime.fromisoformat(found["trigger"]["date"]) == moment
     assert (found["trigger_id"], found["outputs"]["month"]) == ("yellow", month)
     assert (found["state"], found["outputs"]["state"]) == ("SUCCESS", "not_published")
 
 
-def test_catch_up_looks_at_the_months_before_its_date(stage: Stage) -> None:
+def test_catch_up_looks_at_the_months_before_its_date(stage: Stage, fired: Fired) -> None:
     """Every morning it loads what is published in its window and not in the target, and nothing else."""
-    stage.publisher.publish("green", "2022-09", "2022-12", "2023-03", rows=100)
-    with _at(stage, "catch_up", dt.datetime(2023, 3, 15, 11, 30, tzinfo=dt.UTC), keep=1) as flow:
-        (found,) = _fired(stage, flow, 1)
-    assert found["outputs"]["states"] == {"loaded": 2}
+    (found,) = fired[MORNING]
+    assert (found["state"], found["outputs"]["states"]) == ("SUCCESS", {"loaded": 2})
     months = [middle.rows(stage.database, "green", month) for month in ("2022-09", "2022-12", "2023-03")]
     assert months == [100, 100, 0]

@@ -38,6 +38,7 @@ final class Views {
         Map<String, Object> view = new LinkedHashMap<>();
         view.put("id", execution.getId());
         view.put("flow", execution.getFlowId());
+        view.put("kind", execution.getKind() == null ? "NORMAL" : execution.getKind().name());
         view.put("state", execution.getState().getCurrent().name());
         view.put("ended", execution.getState().isTerminated());
         view.put("states", execution.getState().getHistories().stream().map(one -> one.getState().name()).toList());
