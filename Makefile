@@ -25,7 +25,7 @@ IMAGE ?= engine:dev
 COMPOSE ?= $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
 ENGINE_SECRETS ?= ./.secrets
 
-.PHONY: help setup dev run test check format bench lock clean image up down ps test-docker
+.PHONY: help setup dev run test check format bench lock clean image up down ps test-docker test-kestra
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -80,7 +80,7 @@ test: dev ## run all tests; ARGS="-k sample" runs some; ENGINE_TEST_PG=postgresq
 check: dev ## ruff, mypy and the floors: what CI runs
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy $(wildcard engine tests benchmarks)
+	@$(VENV)/bin/mypy $(wildcard engine tests benchmarks kestra)
 	@$(PY) -m pytest -q tests/unit/test_floors.py
 
 format: dev ## let ruff format and sort
@@ -121,6 +121,9 @@ ps: ## what is running, and how it is
 test-docker: dev ## test image and compose.yaml with a Docker engine; ARGS="-k read_only" runs some
 	@$(PY) -m pytest tests/docker $(ARGS)
 
+test-kestra: dev ## run the flows by an embedded Kestra: needs a JDK 25, Maven, a Docker engine; ARGS="-k killed" runs some
+	@$(PY) -m pytest tests/kestra $(ARGS)
+
 clean: ## remove environment and caches; loaded months stay
-	@rm -rf $(VENV) build dist engine.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/work
+	@rm -rf $(VENV) build dist engine.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/work tests/kestra/embedded/target
 	@find engine tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 NAMESPACE = "nyc.taxi"
 _POLL_SECONDS = 0.2
 Execution = dict[str, Any]
 
 
-class Refused(Exception):  # noqa: N818 - the engine's answer, as the web server would give it
+class Refused(Exception):
     """Kestra refuses what it was asked for."""
 
 
@@ -56,9 +56,9 @@ class Kestra:
         """Return a value of the namespace's KV store."""
         return self.ask("value", namespace=NAMESPACE, key=key)["value"]
 
-    def submit(self, flow: str, labels: Mapping[str, str] | None = None, **inputs: object) -> str:
+    def submit(self, flow: str, **inputs: object) -> str:
         """Start an execution and return its id."""
-        asked = self.ask("submit", namespace=NAMESPACE, flow=flow, inputs=inputs, labels=dict(labels or {}))
+        asked = self.ask("submit", namespace=NAMESPACE, flow=flow, inputs=inputs)
         return str(asked["id"])
 
     def execution(self, number: str) -> Execution:
@@ -79,9 +79,9 @@ class Kestra:
         except Refused:  # it is in the queue and not in the repository yet
             return {}
 
-    def run(self, flow: str, seconds: float = 120, **inputs: object) -> Execution:
+    def run(self, flow: str, **inputs: object) -> Execution:
         """Run a flow to its end."""
-        return self.ended(self.submit(flow, **inputs), seconds)
+        return self.ended(self.submit(flow, **inputs))
 
     def kill(self, number: str) -> None:
         """Kill an execution, as the button does."""

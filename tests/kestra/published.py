@@ -1,4 +1,4 @@
-"""A publisher of months: `engine sample` makes them, and a plain HTTP server of this machine serves them to containers."""
+"""A publisher of months: `engine sample` makes them, and a plain HTTP server serves them to containers."""
 
 from __future__ import annotations
 

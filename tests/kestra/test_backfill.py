@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
     from tests.kestra.conftest import Stage
+    from tests.kestra.kestra_engine import Execution
 
 ROWS = 500
 COURSE = ("2020-01-01T00:00:00-05:00", "2021-07-31T23:59:59-04:00")
@@ -17,10 +18,10 @@ MONTHS = [f"{year}-{month:02}" for year in (2020, 2021) for month in range(1, 13
 _LOADED = "SELECT count(*) FROM engine_loads WHERE dataset = '{dataset}' AND source_month >= '2020-01-01'"
 
 
-def _backfill(stage: Stage, label: str) -> list[dict[str, object]]:
+def _backfill(stage: Stage, label: str) -> list[Execution]:
     """Backfill the schedule of green over the course's range and return its executions when all have ended."""
 
-    def ended() -> list[dict[str, object]]:
+    def ended() -> list[Execution]:
         return [one for one in stage.kestra.executions("ingest_month", ("backfill", label)) if one["ended"]]
 
     stage.kestra.backfill("green", *COURSE, label, dataset="green", lag=0)
@@ -36,16 +37,16 @@ def test_a_schedule_is_backfilled(stage: Stage, tmp_path_factory: pytest.TempPat
     worker = stage.worker(tmp_path_factory.mktemp("worker") / "log")
     first = _backfill(stage, "first")
     worker.stop()
-    assert sorted(str(one["outputs"]["month"]) for one in first) == MONTHS  # type: ignore[index]
-    assert {one["outputs"]["state"] for one in first} == {"loaded"}  # type: ignore[index]
-    workers = {name for one in first for name in _workers(stage, str(one["id"]))}
+    assert sorted(one["outputs"]["month"] for one in first) == MONTHS
+    assert {one["outputs"]["state"] for one in first} == {"loaded"}
+    workers = {name for one in first for name in _workers(stage, one["id"])}
     assert len(workers) == 2
     assert {month: middle.rows(stage.database, "green", month) for month in MONTHS} == dict.fromkeys(MONTHS, ROWS)
     assert stage.database.query(_LOADED.format(dataset="green")) == [(len(MONTHS),)]
 
     second = _backfill(stage, "second")
-    assert sorted(str(one["outputs"]["month"]) for one in second) == MONTHS  # type: ignore[index]
-    assert {one["outputs"]["state"] for one in second} == {"unchanged"}  # type: ignore[index]
+    assert sorted(one["outputs"]["month"] for one in second) == MONTHS
+    assert {one["outputs"]["state"] for one in second} == {"unchanged"}
     assert stage.database.query(_LOADED.format(dataset="green")) == [(len(MONTHS),)]
 
 
@@ -62,7 +63,7 @@ def test_the_flow_goes_on_after_a_failed_month(stage: Stage) -> None:
     file = stage.publisher.file("yellow", "2020-12")
     whole = file.read_bytes()
     file.write_bytes(whole[:-100])
-    asked = {"from": "2020-11", "to": "2021-01", "datasets": ["yellow", "fhv"], "workers": 3}
+    asked: dict[str, object] = {"from": "2020-11", "to": "2021-01", "datasets": ["yellow", "fhv"], "workers": 3}
 
     first = stage.kestra.run("backfill", **asked)
     assert (first["state"], first["outputs"]["states"]) == ("FAILED", {"failed": 1, "loaded": 5}), first["logs"]

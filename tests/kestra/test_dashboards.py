@@ -23,7 +23,7 @@ def _answers(stage: Stage) -> dict[str, list[dict[str, Any]]]:
 
 
 def _sum(rows: list[dict[str, Any]], value: str, **where: str) -> float:
-    return sum(row[value] for row in rows if where.items() <= row.items())
+    return float(sum(row[value] for row in rows if where.items() <= row.items()))
 
 
 def test_charts_count_what_happened(stage: Stage) -> None:

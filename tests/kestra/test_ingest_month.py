@@ -21,7 +21,7 @@ def _metrics(execution: dict[str, Any]) -> dict[str, float]:
 
 
 def _task(execution: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(one for one in execution["tasks"] if one["id"] == name)  # type: ignore[no-any-return]
+    return next(one for one in execution["tasks"] if one["id"] == name)
 
 
 def test_a_month_is_loaded_once(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""What dies in the middle of a month: an execution, a container, a worker. The month is there once, exactly, afterwards."""
+"""Death in the middle of a month, of an execution, a container or a worker: afterwards the month is there, once."""
 
 from __future__ import annotations
 

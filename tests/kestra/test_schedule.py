@@ -71,7 +71,7 @@ def fired(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Fired:
 
 
 def test_in_january_every_dataset_asks_for_november(stage: Stage, fired: Fired) -> None:
-    """Four executions ask for a month of the year before; one that is published is loaded, the others are no failures."""
+    """Four executions ask for a month of the year before; what is published is loaded, the rest is no failure."""
     found = fired[JANUARY]
     assert sorted(one["trigger_id"] for one in found) == ["fhv", "fhvhv", "green", "yellow"]
     assert {one["outputs"]["month"] for one in found} == {"2021-11"}

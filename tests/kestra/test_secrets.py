@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from tests.kestra import containers, middle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.kestra.conftest import Secret, Stage
 
@@ -45,7 +45,7 @@ def _command_lines() -> str:
 
 
 def test_secrets_are_seen_nowhere(stage: Stage) -> None:
-    """Not in logs, outputs, metrics and labels of loads that end well or badly, not in storage, not in command lines."""
+    """Not in logs, outputs, metrics, labels of loads that end well or badly, not in storage or command lines."""
     middle.ready(stage, "green")
     stage.publisher.publish("green", "2019-05", rows=100)
     with middle.held(stage.database, "green") as loads:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,12 +10,13 @@ from kestra.render import FLOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.kestra.kestra_engine import Kestra
 
 DASHBOARDS = FLOWS.parent / "dashboards"
 FILES = [*sorted(FLOWS.glob("*.yaml")), *sorted(DASHBOARDS.glob("*.yaml"))]
-BAD = "id: bad\nnamespace: nyc.taxi\ntasks:\n  - id: a\n    type: io.kestra.plugin.core.log.Log\n    message: b\n    words: c\n"
+BAD = "id: bad\nnamespace: nyc.taxi\ntasks: [{id: a, type: io.kestra.plugin.core.log.Log, message: b, words: c}]\n"
 
 
 def _name(path: Path) -> str:
