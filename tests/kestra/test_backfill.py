@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ROWS = 500
 COURSE = ("2020-01-01T00:00:00-05:00", "2021-07-31T23:59:59-04:00")
 MONTHS = [f"{year}-{month:02}" for year in (2020, 2021) for month in range(1, 13)][:19]
-_LOADED = "SELECT count(*) FROM engine_loads WHERE dataset = '{dataset}' AND source_month >= '2020-01-01'"
+_LOADED = "SELECT count(*) FROM engine_loads WHERE dataset = '{dataset}' AND source_month BETWEEN '2020-01-01' AND '2021-07-01'"
 
 
 def _backfill(stage: Stage, label: str) -> list[Execution]:

@@ -41,3 +41,16 @@ def test_a_part_stands_in_one_file() -> None:
     texts = [path.read_text() for path in TEMPLATES.rglob("*.yaml")]
     named = {name for text in texts for name in re.findall(r"^ *#> (\w+)", text, re.MULTILINE)}
     assert named == {path.stem for path in (TEMPLATES / "parts").glob("*.yaml")}
+
+
+def test_every_flow_and_input_is_documented() -> None:
+    """docs/kestra.md has a row for each flow, which names exactly its inputs."""
+    document = (FLOWS.parents[1] / "docs" / "kestra.md").read_text()
+    rows = dict(
+        re.findall(r"^\| `(\w+)` \|.*\| ?(.*?) ?\|$", document.split("## The flows")[1].split("\n## ")[0], re.MULTILINE)
+    )
+    for name, text in rendered().items():
+        inputs = re.search(r"^inputs:\n(.*?)^\w", text, re.MULTILINE | re.DOTALL)
+        found = re.findall(r"^  - id: (\w+)", inputs[1], re.MULTILINE) if inputs else []
+        assert re.findall(r"`(\w+)`", rows.pop(name.removesuffix(".yaml"))) == found
+    assert not rows
