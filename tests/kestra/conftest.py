@@ -137,12 +137,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 folder=folder / "bigquery", project=PROJECT, gcs_url=gcs.url, token=_TOKEN, host=network.gateway
             )
         )
-        emulators = {
+        settings = {
             "STORAGE_EMULATOR_HOST": gcs.url,
             "BIGQUERY_EMULATOR_HOST": bigquery.url,
             "BIGQUERY_STORAGE_EMULATOR_HOST": f"http://{bigquery.grpc_address}",
+            # Loads that a test holds in their middle must not give up before it is done with them.
+            "ENGINE_LOCK_WAIT": "300",
         }
-        image = stack.enter_context(containers.image_with(emulators))
+        image = stack.enter_context(containers.image_with(settings))
         database = stack.enter_context(containers.database(network))
         user = Engine(home=folder / "home", folder=folder)
         served = stack.enter_context(publisher(network.gateway, months, user))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +72,29 @@ def test_a_month_goes_into_bigquery(stage: Stage, set_up: Execution) -> None:
     assert stage.bigquery.query(f"{count} WHERE source_month = '2017-02-01'") == [(ROWS, ROWS)]
     proven = stage.kestra.run("verify_month", dataset="yellow", month="2017-02", target="bigquery")
     assert (proven["state"], proven["outputs"]) == ("SUCCESS", {"state": "verified", "rows": ROWS}), proven["logs"]
+
+
+def test_a_backfill_goes_into_the_bucket(stage: Stage, set_up: Execution) -> None:
+    """The flow `backfill` takes the bucket as target as it takes the database."""
+    assert set_up["state"] == "SUCCESS"
+    stage.publisher.publish("green", "2017-05", "2017-06", rows=ROWS)
+    asked = {"from": "2017-05", "to": "2017-06", "datasets": ["green"], "target": "gcs"}
+    found = stage.kestra.run("backfill", **asked)
+    assert (found["state"], found["outputs"]["states"]) == ("SUCCESS", {"loaded": 2}), "\n".join(found["logs"])
+    months = [name for name in stage.gcs.objects("nyc-lake") if name.startswith("nyc/green/")]
+    assert months == [f"nyc/green/month=2017-0{month}/data.parquet" for month in (5, 6)]
+
+
+def test_catch_up_asks_the_ledger_in_bigquery(stage: Stage, set_up: Execution) -> None:
+    """What is missing there is loaded, and the next run finds nothing due."""
+    assert set_up["state"] == "SUCCESS"
+    today = dt.datetime.now(dt.UTC).date()
+    month = (today.replace(day=1) - dt.timedelta(days=1)).strftime("%Y-%m")
+    stage.publisher.publish("green", month, rows=ROWS)
+    asked = {"datasets": ["green"], "back": 1, "target": "bigquery"}
+    first, second = (stage.kestra.run("catch_up", **asked) for _ in range(2))
+    assert (first["state"], first["outputs"]["states"]) == ("SUCCESS", {"loaded": 1}), "\n".join(first["logs"])
+    assert (second["state"], second["tasks"][-1]["id"]) == ("SUCCESS", "nothing_due")
 
 
 def _ingest(stage: Stage, target: str, month: str) -> Execution:
