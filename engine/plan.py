@@ -6,7 +6,7 @@ downloaded. A plan changes nothing, so it may be out of date once it is carried 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -91,12 +91,17 @@ def plan(datasets: Iterable[Dataset], months: Iterable[Month], where: Where, set
         TargetUnreachable: The target does not.
 
     """
-    found = [] if untouched(where.to, settings) else receipts(where.to, settings, None)
-    loaded = {(r.dataset, r.month): r for r in found if r.state is State.LOADED}
     wanted = list(datasets)
+    loaded = {} if untouched(where.to, settings) else {d.name: _loaded(d, where.to, settings) for d in wanted}
     for month in months:
         for dataset in wanted:
-            yield _planned(dataset, month, loaded.get((dataset.name, str(month))), where, settings)
+            yield _planned(dataset, month, loaded.get(dataset.name, {}).get(str(month)), where, settings)
+
+
+def _loaded(dataset: Dataset, to: Place, settings: Settings) -> dict[str, Receipt]:
+    """Return the months of a dataset that its table has."""
+    found = receipts(replace(to, table=to.table or dataset.table), settings, dataset.name)
+    return {receipt.month: receipt for receipt in found if receipt.state is State.LOADED}
 
 
 def _planned(dataset: Dataset, month: Month, current: Receipt | None, where: Where, settings: Settings) -> Planned:

@@ -23,8 +23,7 @@ from engine.plan import Planned, Where, plan
 @options.flag("--last", metavar="MONTH", help="Last month. Default: the one that is --lag months ago.")
 @options.flag("--lag", type=click.IntRange(0), default=0, show_default=True, help="Months from a trip to its file.")
 @options.flag("--changed", is_flag=True, help="Loaded months are due too where their file is another one by now.")
-@options.to
-@options.database_schema
+@options.target
 @options.location
 @options.form
 @options.form_of_stdout
@@ -39,7 +38,7 @@ def command(datasets: tuple[str, ...], output: str, **flags: Any) -> None:  # no
         environment = options.environment()
         wanted = [catalog.find(name, environment.datasets) for name in datasets]
         where = Where(
-            to=options.place(flags["to"], flags["schema"]),
+            to=options.place(flags["to"], flags["schema"], flags["table"]),
             location=flags["location"] or None,
             form=flags["form"],
             changed=flags["changed"],

@@ -22,6 +22,8 @@ _PERMISSION = re.compile(r"\b(?:storage|bigquery|iam)\.[a-zA-Z]+\.(?!com\b)[a-zA
 
 # The smallest predefined role that has a permission (cloud.google.com/iam/docs/roles-permissions).
 _ROLES = {
+    # A job of another account: what became of a load that it began is asked before the month is loaded again.
+    "bigquery.jobs.get": "roles/bigquery.resourceViewer on the project",
     "bigquery.jobs.": "roles/bigquery.jobUser on the project",
     "bigquery.readsessions.": "roles/bigquery.readSessionUser on the project",
     "bigquery.datasets.create": "roles/bigquery.user on the project",

@@ -8,6 +8,7 @@ Sources: cloud.google.com/bigquery/docs/running-jobs ("Generate a job ID"), .../
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 
     from engine.settings import Cloud
 
+    Parameter = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter
+
 _TIMEOUT_SECONDS = 60.0
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _ANSWER_LOST = (requests.exceptions.RequestException, ConnectionError, api.ServerError, api.TooManyRequests)
 _FOUND_SECONDS = 1.0
+# Projects of old organisations have a domain with a colon in their names.
+_JOB = re.compile(r"(.+):([^:.]+)\.([^.]+)")
 
 
 class Warehouse:
@@ -121,18 +126,27 @@ class Warehouse:
         """Remove a table, if it is there."""
         self.client.delete_table(self.path(table), not_found_ok=True, retry=self.retry, timeout=_TIMEOUT_SECONDS)
 
-    def find_job(self, job_id: str) -> Any | None:  # noqa: ANN401 - a job of any kind
-        """Return a job, whatever state it is in; None: there is none of that id."""
+    def job_name(self, job_id: str) -> str:
+        """Return a job's full name, `PROJECT:LOCATION.ID`: an id is given once in a project, and others may pay."""
+        return f"{self.client.project}:{self.location}.{job_id}"
+
+    def job_place(self, name: str) -> dict[str, Any]:
+        """Return where the job of a full name is, as the client's calls take it."""
+        project, location, job_id = _JOB.fullmatch(name).groups()  # type: ignore[union-attr]  # it is one of ours
+        return {"job_id": job_id, "project": project, "location": location}
+
+    def find_job(self, name: str) -> Any | None:  # noqa: ANN401 - a job of any kind
+        """Return a job, whatever state it is in; None: there is none of that full name."""
         try:
-            return self.client.get_job(job_id, location=self.location, retry=self.retry, timeout=_TIMEOUT_SECONDS)
+            return self.client.get_job(**self.job_place(name), retry=self.retry, timeout=_TIMEOUT_SECONDS)
         except api.NotFound:
             return None
 
-    def job(self, job_id: str, start: Callable[[], Any]) -> tuple[Any, bool]:
-        """Start a job, or find the one that has its id already; it need not be done.
+    def job(self, name: str, start: Callable[[], Any]) -> tuple[Any, bool]:
+        """Start a job, or find the one that has its name already; it need not be done.
 
         Args:
-            job_id: Its id.
+            name: Its full name.
             start: Sends the request that starts it.
 
         Returns:
@@ -142,33 +156,32 @@ class Warehouse:
         try:
             return start(), True
         except api.Conflict:
-            found, started = self.find_job(job_id), False
+            found, started = self.find_job(name), False
             if found is None:  # seen with the real service: an id that is taken, and not found for a moment
                 time.sleep(_FOUND_SECONDS)
-                found = self.find_job(job_id)
+                found = self.find_job(name)
         except _ANSWER_LOST:
-            if (found := self.find_job(job_id)) is None:
+            if (found := self.find_job(name)) is None:
                 raise
             started = True
         if found is None:
-            message = f"job {job_id} exists and cannot be found"
+            message = f"job {name} exists and cannot be found"
             raise api.NotFound(message)
         return found, started
 
-    def begin(self, text: str, job_id: str, labels: dict[str, str]) -> Any:  # noqa: ANN401 - a job
-        """Send a statement that has an id, and return its job, which need not be done."""
+    def begin(self, text: str, name: str, labels: dict[str, str]) -> Any:  # noqa: ANN401 - a job
+        """Send a statement whose job has a full name, and return the job, which need not be done."""
         config = self._config(labels)
         return self.client.query(
             text,
             job_config=config,
-            job_id=job_id,
-            location=self.location,
+            **self.job_place(name),
             retry=self.retry,
             job_retry=None,
             timeout=_TIMEOUT_SECONDS,
         )
 
-    def query(self, text: str, parameters: Sequence[bigquery.ScalarQueryParameter] = ()) -> Any:  # noqa: ANN401
+    def query(self, text: str, parameters: Sequence[Parameter] = ()) -> Any:  # noqa: ANN401 - the client's rows
         """Run a statement that may run twice, and return its rows."""
         config = self._config({"engine": "query"})
         config.query_parameters = list(parameters)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable
 
-    from engine.google.warehouse import Warehouse
+    from engine.google.warehouse import Parameter, Warehouse
     from engine.month import Month
 
 TABLE, VIEW = "engine_loads", "engine_months"
@@ -67,6 +67,7 @@ class BigQueryLedger:
 
     def __init__(self, warehouse: Warehouse, *, table: str, landed: Callable[[Receipt], bool]) -> None:
         self._warehouse, self._table, self._landed = warehouse, table, landed
+        self._seen: dict[Month, set[str]] = {}
 
     def prepare(self) -> None:
         """Create the table and the view where they are missing; refuse a ledger that a newer engine wrote."""
@@ -94,6 +95,14 @@ class BigQueryLedger:
         loads = {r.load_id for r in self._month(month) if r.state in (State.LOADED, State.SUPERSEDED)}
         return f"{len(loads)}_{created}"
 
+    def gone(self, month: Month) -> list[str]:
+        """Return the ids of loads of which the month has no row: they failed, or were replaced."""
+        loads, there = self._month(month), set[str]()
+        for receipt in loads:
+            if receipt.state in (State.LOADED, State.SUPERSEDED):
+                there = {receipt.load_id} | (there if receipt.mode == "append" else set())
+        return [r.load_id for r in loads if r.load_id not in there and r.state is not State.LOADING]
+
     def current(self, month: Month) -> Receipt | None:
         """Return the receipt of what is loaded, or None; also where there is no ledger yet."""
         if (table := self._warehouse.table(TABLE)) is None:
@@ -102,60 +111,73 @@ class BigQueryLedger:
         return next((r for r in self._month(month) if r.state is State.LOADED), None)
 
     def put(self, receipt: Receipt) -> None:
-        """Add a row; what is recorded as loaded stays so."""
+        """Add a row; what is recorded as loaded stays so.
+
+        Once a month's loads were put in order (`abandon`, under its lease), nothing is recorded as loaded there any
+        more if another engine has recorded a load since: it took the month over, and its record is the true one.
+        """
         if receipt.state is not State.LOADED:
             recorded = next((r for r in self._month(receipt.partition.month) if r.load_id == receipt.load_id), None)
             if recorded is not None and recorded.state in (State.LOADED, State.SUPERSEDED):
                 return
-        self._insert(receipt)
+            self._insert(receipt)
+        else:
+            self._insert(receipt, self._seen.get(receipt.partition.month))
 
     def fail(self, receipt: Receipt) -> None:
         """Write the receipt of a load that failed, unless its job did its work all the same."""
-        intent = next((r for r in self._month(receipt.partition.month) if r.load_id == receipt.load_id), None)
+        loads = self._month(receipt.partition.month)
+        intent = next((r for r in loads if r.load_id == receipt.load_id), None)
         if intent is None:
             if self._warehouse.table(TABLE) is not None:
                 self._insert(receipt)
         elif intent.state is State.LOADING:
-            self._settle(intent, receipt.error)
+            self._settle(intent, receipt.error, _loaded(loads))
 
     def abandon(self, month: Month, error: str) -> None:
         """Find out what became of the month's loads that are `loading`, and record it."""
-        for receipt in self._month(month):
+        loads = self._month(month)
+        seen = self._seen[month] = _loaded(loads)
+        for receipt in loads:
             if receipt.state is State.LOADING:
-                self._settle(receipt, error)
+                self._settle(receipt, error, seen)
 
     def receipts(self, dataset: str | None = None) -> list[Receipt]:
-        """Return one receipt a month, the loaded one before any other."""
-        best: dict[tuple[str, str], Receipt] = {}
+        """Return one receipt a month of each table, or of this one, the loaded one before any other."""
+        best: dict[tuple[str, str, str], Receipt] = {}
         text = _statement("all", loads=self._warehouse.quoted(TABLE))
-        for receipt in self._latest(text, "dataset", dataset or ""):
-            key = (receipt.dataset, receipt.month)
+        for table, receipt in self._latest(text, dataset=dataset or "", table_name=self._table):
+            key = (receipt.dataset, receipt.month, table)
             if key not in best or _rank(best[key]) < _rank(receipt):
                 best[key] = receipt
         return [best[key] for key in sorted(best)]
 
-    def _settle(self, intent: Receipt, error: str) -> None:
+    def _settle(self, intent: Receipt, error: str, seen: set[str]) -> None:
+        """Record what became of a load, unless others were recorded as loaded than were seen before it was asked."""
         if self._landed(intent):
-            self._insert(intent.with_(state=State.LOADED, finished_at=intent.finished_at or intent.started_at))
+            self._insert(intent.with_(state=State.LOADED, finished_at=intent.finished_at or intent.started_at), seen)
         else:
             self._insert(intent.with_(state=State.FAILED, error=error))
 
     def _month(self, month: Month) -> list[Receipt]:
         text = _statement("month", loads=self._warehouse.quoted(TABLE), day=str(month.first_day))
-        return self._latest(text, "table_name", self._table)
+        return [receipt for _, receipt in self._latest(text, table_name=self._table)]
 
-    def _latest(self, text: str, parameter: str, value: str) -> list[Receipt]:
-        """Return the last receipt of each load, in order of time, earlier loaded ones as superseded."""
+    def _latest(self, text: str, **values: str) -> list[tuple[str, Receipt]]:
+        """Return the last receipt of each load with its table, in order of time, earlier loaded ones as superseded."""
         try:
-            rows = self._warehouse.query(text, [bigquery.ScalarQueryParameter(parameter, "STRING", value)])
-            texts = [row[0] for row in rows]
+            rows = self._warehouse.query(
+                text, [bigquery.ScalarQueryParameter(k, "STRING", v) for k, v in values.items()]
+            )
+            found = [(str(row[1]), Receipt.from_json(row[0])) for row in rows]
         except api.NotFound as error:
             if "Dataset" in str(error):
                 raise
             return []
-        return superseded(Receipt.from_json(text) for text in texts)
+        return superseded(found)
 
-    def _insert(self, receipt: Receipt) -> None:
+    def _insert(self, receipt: Receipt, seen: set[str] | None = None) -> None:
+        """Add a row; with the loads that were seen as loaded, only if there are no others by now."""
         values: dict[str, str | int | dt.date | None] = {
             "load_id": receipt.load_id,
             "dataset": receipt.dataset,
@@ -184,11 +206,18 @@ class BigQueryLedger:
             "receipt": receipt.to_json(),
         }
         types = {**_REQUIRED, **_OTHERS}
-        parameters = [
+        parameters: list[Parameter] = [
             bigquery.ScalarQueryParameter(name, _PARAMETER_TYPES.get(types[name], types[name]), value)
             for name, value in values.items()
         ]
-        self._warehouse.query(_statement("put", loads=self._warehouse.quoted(TABLE)), parameters)
+        loads = self._warehouse.quoted(TABLE)
+        if seen is None:
+            self._warehouse.query(_statement("put", loads=loads), parameters)
+            return
+        seen.add(receipt.load_id)
+        parameters.append(bigquery.ArrayQueryParameter("seen", "STRING", sorted(seen)))
+        day = str(receipt.partition.month.first_day)
+        self._warehouse.query(_statement("put_if_none_other", loads=loads, day=day), parameters)
 
     def _new(self) -> bigquery.Table:
         fields = [bigquery.SchemaField(n, t, "REQUIRED") for n, t in _REQUIRED.items()]
@@ -214,18 +243,24 @@ class BigQueryLedger:
             )
 
 
-def superseded(receipts: Iterable[Receipt]) -> list[Receipt]:
-    """Return the last receipt of each load, those first that were recorded first; of a month one is loaded."""
-    last: dict[str, Receipt] = {}
+def superseded(recorded: Iterable[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]:
+    """Return each load's table and last receipt, those first that were recorded first; of a month one is loaded."""
+    last: dict[str, tuple[str, Receipt]] = {}
     in_place: dict[tuple[str, str], str] = {}
-    for receipt in receipts:
-        last[receipt.load_id] = receipt
+    for table, receipt in recorded:
+        last[receipt.load_id] = (table, receipt)
         if receipt.state is State.LOADED:
-            in_place[receipt.dataset, receipt.month] = receipt.load_id
+            in_place[table, receipt.month] = receipt.load_id
     return [
-        r.with_(state=State.SUPERSEDED) if r.state is State.LOADED and in_place[r.dataset, r.month] != r.load_id else r
-        for r in last.values()
+        (table, r.with_(state=State.SUPERSEDED))
+        if r.state is State.LOADED and in_place[table, r.month] != r.load_id
+        else (table, r)
+        for table, r in last.values()
     ]
+
+
+def _loaded(receipts: Iterable[Receipt]) -> set[str]:
+    return {r.load_id for r in receipts if r.state in (State.LOADED, State.SUPERSEDED)}
 
 
 def _rank(receipt: Receipt) -> tuple[bool, str]:

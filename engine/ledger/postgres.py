@@ -147,9 +147,10 @@ class PostgresLedger:
             )
 
     def receipts(self, dataset: str | None = None) -> list[Receipt]:
-        """Return one receipt a month, the loaded one before any other."""
+        """Return one receipt a month of each table, or of this one, the loaded one before any other."""
         try:
-            rows = self._connection.execute(_statement("receipts", loads=self._loads), {"dataset": dataset}).fetchall()
+            which = {"dataset": dataset, "table": self._table or None}
+            rows = self._connection.execute(_statement("receipts", loads=self._loads), which).fetchall()
         except psycopg.errors.UndefinedTable:
             return []
         return [Receipt.from_json(row[0]) for row in rows]

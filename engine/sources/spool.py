@@ -167,14 +167,20 @@ def clean(spool: Path, older_than_seconds: float) -> int:
     for folder in spool.glob("*/"):
         lock = _lock(folder)
         with contextlib.suppress(filelock.Timeout, OSError), lock.acquire(timeout=0):
+            aged = folder.stat().st_mtime <= oldest
             for place in [folder, *folder.glob("*/")]:
                 freed += _clean(place, oldest)
-            folder.rmdir()
+            if aged:
+                folder.rmdir()
     return freed
 
 
 def _clean(place: Path, oldest: float) -> int:
-    """Remove the files of one folder, and the folder below an entry; nothing where one of them is young or read."""
+    """Remove the files of one folder, and the folder below an entry; nothing where one of them is young or read.
+
+    A young folder stays also where it is empty: somebody has made it to write into.
+    """
+    aged = place.stat().st_mtime <= oldest
     files = [(path, path.stat()) for path in place.iterdir() if path.is_file()]
     if any(status.st_mtime > oldest for _, status in files):
         return 0
@@ -187,8 +193,9 @@ def _clean(place: Path, oldest: float) -> int:
                 return 0
         for path, _ in files:
             path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        place.rmdir()
+    if aged:
+        with contextlib.suppress(OSError):
+            place.rmdir()
     return sum(status.st_size for _, status in files)
 
 

@@ -44,13 +44,17 @@ def opened(place: Place, dataset: Dataset, settings: Settings) -> Iterator[Targe
         staging = None
         if place.staging:
             bucket, prefix = parts(place.staging)
-            staging = Staging(bucket=stack.enter_context(closing(Bucket(bucket, settings.cloud))), prefix=prefix)
+            staging = Staging(
+                bucket=stack.enter_context(closing(Bucket(bucket, settings.cloud))),
+                prefix=prefix,
+                dataset=f"{project}.{name}",
+            )
         scratch = stack.enter_context(files.own_scratch(settings.cache / "uploads"))
         ledger = BigQueryLedger(warehouse, table=table, landed=lambda receipt: sink.landed(receipt))  # noqa: PLW0108 - the sink comes next
         sink = BigQuerySink(
             MainTable(warehouse=warehouse, name=table, dataset=dataset),
             scratch,
-            ledger.generation,
+            ledger,
             staging=staging,
             streamed=place.method == "write_api",
             lease_seconds=place.lease_seconds,
@@ -59,10 +63,10 @@ def opened(place: Place, dataset: Dataset, settings: Settings) -> Iterator[Targe
 
 
 def receipts(place: Place, settings: Settings, dataset: str | None) -> list[Receipt]:
-    """Return what is loaded there, month by month."""
+    """Return what is loaded there, in one table or in all, month by month."""
     project, name = names(place.url or "")
     with answering(place.url or ""), closing(Warehouse(project, name, settings.cloud)) as warehouse:
-        return BigQueryLedger(warehouse, table="", landed=lambda _: False).receipts(dataset)
+        return BigQueryLedger(warehouse, table=place.table or "", landed=lambda _: False).receipts(dataset)
 
 
 def names(url: str) -> tuple[str, str]:

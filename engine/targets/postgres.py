@@ -49,9 +49,9 @@ def opened(place: Place, dataset: Dataset, url: str) -> Iterator[Target]:
 
 
 def receipts(place: Place, dataset: str | None, url: str) -> list[Receipt]:
-    """Return what is loaded there, month by month."""
+    """Return what is loaded there, in one table or in all, month by month."""
     with reached(), connected(url) as connection:
-        return PostgresLedger(connection, url=url, schema=place.schema, table="").receipts(dataset)
+        return PostgresLedger(connection, url=url, schema=place.schema, table=place.table or "").receipts(dataset)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.command_line import Engine
+    from tests.conformance.postgres_world import PostgresWorld
 
 YEAR = ("plan", "yellow", "--first", "2019-01", "--last", "2019-03")
 
@@ -36,6 +37,14 @@ def test_a_month_is_due_until_it_is_loaded(kind: str, engine: Engine, months: Pa
     assert before == [("2019-01", "missing"), ("2019-02", "not_published"), ("2019-03", "missing")]
     assert engine.call("ingest", "yellow", "2019-01", *to).code == 0
     assert states(engine, *YEAR, *to)[0] == ("2019-01", "loaded")
+
+
+def test_another_table_is_another_table(engine: Engine, months: Path, world: PostgresWorld) -> None:
+    """What is loaded into one table is due in another one of the same ledger."""
+    to = ("--from", months, "--to", world.place.url, "--schema", world.place.schema)
+    assert engine.call("ingest", "yellow", "2019-01", *to, "--table", "other").code == 0
+    assert states(engine, *YEAR, *to)[0] == ("2019-01", "missing")
+    assert states(engine, *YEAR, *to, "--table", "other")[0] == ("2019-01", "loaded")
 
 
 def test_a_plan_changes_nothing(engine: Engine, months: Path) -> None:

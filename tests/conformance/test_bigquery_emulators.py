@@ -189,7 +189,7 @@ def test_merge(world: ClientTablesWorld, warehouse: Warehouse) -> None:
         "merge", main=warehouse.quoted(table), work=warehouse.quoted(work), day=str(MONTH.first_day), columns=columns
     )
     for added in (20, 0):
-        job = warehouse.begin(text, f"merge_{new_load_id()}", {"engine": "test"})
+        job = warehouse.begin(text, warehouse.job_name(f"merge_{new_load_id()}"), {"engine": "test"})
         job.result()
         assert job.num_dml_affected_rows == added
     assert len(ids(warehouse, table)) == 40

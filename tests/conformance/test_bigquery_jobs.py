@@ -84,7 +84,7 @@ def test_a_job_says_what_it_is_for(world: BigQueryWorld) -> None:
     labels = job["configuration"]["labels"]
     assert labels["engine_load"] == receipt.load_id
     assert (labels["engine_dataset"], labels["engine_month"]) == ("trips", "2019-01")
-    assert receipt.job == job["jobReference"]["jobId"]
+    assert receipt.job == f"{world.project}:US.{job['jobReference']['jobId']}"
 
 
 def test_the_table_as_people_see_it(world: BigQueryWorld) -> None:

@@ -44,9 +44,9 @@ def spooled(entry: Entry, content: bytes = b"12345", seen: SourceInfo = SEEN) ->
         return part.finish()
 
 
-def aged(spool: Path) -> None:
-    """Make every file of a spool an hour old."""
-    for path in spool.rglob("*"):
+def aged(folder: Path) -> None:
+    """Make a folder and everything in it an hour old."""
+    for path in [*folder.rglob("*"), folder]:
         os.utime(path, (time.time() - 3600,) * 2)
 
 
@@ -170,6 +170,16 @@ def test_what_is_young_read_or_written_stays(entry: Entry) -> None:
     assert file.path.exists()
     assert clean(entry.folder.parent, 60) > 0
     assert not file.path.exists()
+
+
+def test_a_young_folder_stays_though_it_is_empty(tmp_path: Path) -> None:
+    """A load's own folder has nothing in it until its first bad line; no other load removes it."""
+    (tmp_path / "spool" / "load").mkdir(parents=True)
+    assert clean(tmp_path / "spool", 60) == 0
+    assert (tmp_path / "spool" / "load").is_dir()
+    aged(tmp_path / "spool" / "load")
+    clean(tmp_path / "spool", 60)
+    assert not (tmp_path / "spool" / "load").exists()
 
 
 def test_a_spool_that_does_not_exist_is_clean(tmp_path: Path) -> None:

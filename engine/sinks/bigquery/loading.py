@@ -5,6 +5,7 @@ Source: cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet.
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from engine.google.warehouse import Warehouse
     from engine.sinks.bigquery.partition import Partition
 
+_log = logging.getLogger(__name__)
+
 _SILENCE_SECONDS = 60.0
 
 
@@ -31,27 +34,38 @@ class Staging:
     Attributes:
         bucket: The bucket.
         prefix: Empty, or ends with a slash.
+        dataset: Where the files go, `PROJECT.DATASET`: several may share a prefix.
 
     """
 
     bucket: Bucket
     prefix: str
+    dataset: str
 
     def name(self, month_prefix: str, load_id: str) -> str:
         """Return the name of a load's object."""
-        return f"{self.prefix}_engine/staging/{month_prefix}{load_id}.parquet"
+        return f"{self.prefix}_engine/staging/{self.dataset}/{month_prefix}{load_id}.parquet"
 
     def clear(self, month_prefix: str) -> None:
         """Remove a month's objects."""
-        for stored in list(self.bucket.under(f"{self.prefix}_engine/staging/{month_prefix}")):
+        for stored in list(self.bucket.under(f"{self.prefix}_engine/staging/{self.dataset}/{month_prefix}")):
             self.bucket.remove(stored.name)
+
+
+@contextmanager
+def leaving(log: logging.Logger, what: str) -> Iterator[None]:
+    """Go on where something of no use to anybody cannot be removed; it expires, or the next run removes it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, it changes nothing of what is published
+        log.warning("%s stays for now: %s", what, error)
 
 
 @contextmanager
 def loadable(
     partition: Partition, path: Path, load_id: str, progress: Callable[[int], None]
 ) -> Iterator[Callable[[str, str, bigquery.LoadJobConfig], Any]]:
-    """Yield what starts a load job of a file: id, table (`NAME` or `NAME$YYYYMM`) and configuration.
+    """Yield what starts a load job of a file: full name, table (`NAME` or `NAME$YYYYMM`) and configuration.
 
     Args:
         partition: What the file is for, and whether it goes by a bucket.
@@ -62,23 +76,23 @@ def loadable(
     """
     warehouse, staging = partition.warehouse, partition.staging
     if staging is None:
-        yield lambda job_id, table, config: _from_file(warehouse, path, job_id, table, config, progress)
+        yield lambda job, table, config: _from_file(warehouse, path, job, table, config, progress)
         return
     name = staging.name(partition.main.work_prefix(partition.month), load_id)
     staging.bucket.upload(path, name, generation=None, progress=progress)
     try:
         uri = f"gs://{staging.bucket.name}/{name}"
-        yield lambda job_id, table, config: warehouse.client.load_table_from_uri(
+        yield lambda job, table, config: warehouse.client.load_table_from_uri(
             uri,
             warehouse.path(table),
-            job_id=job_id,
+            **warehouse.job_place(job),
             job_config=config,
-            location=warehouse.location,
             retry=warehouse.retry,
             timeout=_SILENCE_SECONDS,
         )
     finally:
-        staging.bucket.remove(name)
+        with leaving(_log, name):
+            staging.bucket.remove(name)
 
 
 def load_config(
@@ -103,7 +117,7 @@ def load_config(
 def _from_file(
     warehouse: Warehouse,
     path: Path,
-    job_id: str,
+    job: str,
     table: str,
     config: bigquery.LoadJobConfig,
     progress: Callable[[int], None],
@@ -114,8 +128,7 @@ def _from_file(
             watched,  # type: ignore[arg-type]  # a file for all that the client does
             warehouse.path(table),
             size=path.stat().st_size,
-            job_id=job_id,
+            **warehouse.job_place(job),
             job_config=config,
-            location=warehouse.location,
             timeout=_SILENCE_SECONDS,
         )

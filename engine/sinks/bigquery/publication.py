@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions as api
-from google.cloud import bigquery
 
 from engine.errors import Busy
 
@@ -72,7 +71,7 @@ class Publication:
         month = f"{self.load.month.year:04d}{self.load.month.month:02d}"
         base = f"engine_{self.warehouse.dataset}_{self.main.name}_{month}_{digest}_g{self.generation}"
         for attempt in itertools.count():
-            job_id = f"{base}_a{attempt}"
+            job_id = self.warehouse.job_name(f"{base}_a{attempt}")
             if (job := self.warehouse.find_job(job_id)) is None:
                 return job_id, False
             if ended_well(self.warehouse, job) and not _burnt(job) and is_there():
@@ -100,15 +99,16 @@ class Publication:
         return job
 
 
-def ran(warehouse: Warehouse, job_id: str) -> bool:
-    """Tell whether a dead engine's job did its work, in such a way that the answer stays true.
+def ran(warehouse: Warehouse, job_id: str, load_id: str) -> bool:
+    """Tell whether a load's job did its work, in such a way that the answer stays true.
 
-    A job that is there is waited for. An id whose job is not there is taken, so that it never will be.
+    A job that is there is waited for. An id whose job is not there is taken, so that it never will be. Whose job it is
+    its labels say: equal content has equal ids, and another load may have been first.
     """
-    job, burnt = warehouse.job(job_id, lambda: _burn(warehouse, job_id))
-    if burnt or _burnt(job):
+    job, _ = warehouse.job(job_id, lambda: _burn(warehouse, job_id))
+    if _burnt(job):
         return False
-    return ended_well(warehouse, job)
+    return ended_well(warehouse, job) and (job.labels or {}).get(_LOAD_LABEL) == load_id
 
 
 def ended_well(warehouse: Warehouse, job: Any) -> bool:  # noqa: ANN401 - a job of any kind
@@ -123,10 +123,7 @@ def ended_well(warehouse: Warehouse, job: Any) -> bool:  # noqa: ANN401 - a job 
 
 
 def _burn(warehouse: Warehouse, job_id: str) -> Any:  # noqa: ANN401 - a job
-    config = bigquery.QueryJobConfig(labels={"engine": "burnt"})
-    return warehouse.client.query(
-        "SELECT 1", job_config=config, job_id=job_id, location=warehouse.location, retry=warehouse.retry, job_retry=None
-    )
+    return warehouse.begin("SELECT 1", job_id, {"engine": "burnt"})
 
 
 def _burnt(job: Any) -> bool:  # noqa: ANN401 - a job of any kind

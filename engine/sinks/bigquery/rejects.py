@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +15,7 @@ from engine.sinks.bigquery.statement import statement
 from engine.sinks.bigquery.tables import REJECTS, REJECTS_SCHEMA
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from engine.google.warehouse import Warehouse
@@ -34,6 +35,45 @@ _SCHEMA = pa.schema(
     ]
 )
 _SILENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthRejects:
+    """The bad lines of all loads of a month.
+
+    They are removed by the ids of their loads, which whoever removes them saw under the month's lease: whoever lost it
+    meanwhile removes nothing of the engine that came after.
+
+    Attributes:
+        warehouse: Where they are.
+        table: Main table that the loads were for.
+        month: Its month.
+
+    """
+
+    warehouse: Warehouse
+    table: str
+    month: Month
+
+    def loads(self) -> list[str]:
+        """Return the ids of the loads that have lines here."""
+        return [row[0] for row in self._run("rejects_loads", [])] if self._any() else []
+
+    def remove(self, load_ids: Sequence[str]) -> None:
+        """Remove the lines of some loads."""
+        if load_ids and self._any():
+            self._run("drop_rejects", [bigquery.ArrayQueryParameter("load_ids", "STRING", list(load_ids))])
+
+    def _any(self) -> bool:
+        """Tell whether there are lines at all: a look costs nothing, a statement does."""
+        partition = self.warehouse.table(f"{REJECTS}${self.month.year:04d}{self.month.month:02d}")
+        return partition is not None and bool(partition.num_rows)
+
+    def _run(self, which: str, parameters: list[bigquery.ArrayQueryParameter]) -> Any:  # noqa: ANN401 - the client's rows
+        text = statement(which, rejects=self.warehouse.quoted(REJECTS), day=str(self.month.first_day))
+        return self.warehouse.query(
+            text, [bigquery.ScalarQueryParameter("table_name", "STRING", self.table), *parameters]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,36 +111,23 @@ class Rejected:
                 writer.write_table(pa.table(arrays, schema=_SCHEMA))
                 rows += batch.num_rows
         if rows:
-            job_id = f"engine_rejects_{self.load_id}"
+            name = self.warehouse.job_name(f"engine_rejects_{self.load_id}")
             config = load_config({"engine": "rejects"}, bigquery.WriteDisposition.WRITE_APPEND, REJECTS_SCHEMA)
             with path.open("rb") as file:
                 job, _ = self.warehouse.job(
-                    job_id,
+                    name,
                     lambda: self.warehouse.client.load_table_from_file(
                         file,
                         self.warehouse.path(REJECTS),
                         size=path.stat().st_size,
-                        job_id=job_id,
+                        **self.warehouse.job_place(name),
                         job_config=config,
-                        location=self.warehouse.location,
                         timeout=_SILENCE_SECONDS,
                     ),
                 )
             job.result(retry=self.warehouse.retry)
         path.unlink()
 
-    def replace_others(self) -> None:
-        """Remove the lines of the month's other loads: it was replaced."""
-        self._delete("forget_rejects")
-
     def remove(self) -> None:
         """Remove the lines: the load never came."""
-        self._delete("drop_rejects")
-
-    def _delete(self, which: str) -> None:
-        partition = self.warehouse.table(f"{REJECTS}${self.month.year:04d}{self.month.month:02d}")
-        if partition is None or not partition.num_rows:
-            return  # a look costs nothing, a statement does
-        text = statement(which, rejects=self.warehouse.quoted(REJECTS), day=str(self.month.first_day))
-        values = {"table_name": self.table, "load_id": self.load_id}
-        self.warehouse.query(text, [bigquery.ScalarQueryParameter(k, "STRING", v) for k, v in values.items()])
+        MonthRejects(warehouse=self.warehouse, table=self.table, month=self.month).remove([self.load_id])

@@ -11,7 +11,7 @@ id is what is given only once (`engine.sinks.bigquery.publication`).
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engine.google.table_record import TableRecord
 from engine.lease import leased
@@ -24,7 +24,7 @@ from engine.sinks.bigquery.types import table_schema
 from engine.sinks.bigquery.work import BigQueryWork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -40,13 +40,25 @@ if TYPE_CHECKING:
     from engine.sinks.bigquery.tables import MainTable
 
 
+class History(Protocol):
+    """What the ledger knows of a month."""
+
+    def generation(self, month: Month) -> str:
+        """Return how often the month was loaded, in a text that no other ledger gives."""
+        ...
+
+    def gone(self, month: Month) -> list[str]:
+        """Return the ids of loads of which the month has no row: they failed, or were replaced."""
+        ...
+
+
 class BigQuerySink:
     """The table of one dataset.
 
     Args:
         main: The table.
         scratch: A folder for files that are on their way.
-        generation: Tells how often a month was loaded, in a text that no other ledger gives.
+        history: Tells what became of a month's loads.
         staging: Where files are put for BigQuery; None: they are sent with the job.
         streamed: Whether rows go by the Storage Write API.
         lease_seconds: A holder of a month that is silent for so long is dead.
@@ -57,7 +69,7 @@ class BigQuerySink:
         self,
         main: MainTable,
         scratch: Path,
-        generation: Callable[[Month], str],
+        history: History,
         *,
         staging: Staging | None,
         streamed: bool,
@@ -65,7 +77,7 @@ class BigQuerySink:
     ) -> None:
         self._main, self._warehouse = main, main.warehouse
         self._scratch = scratch
-        self._generation = generation
+        self._history = history
         self._staging, self._streamed = staging, streamed
         self._lease_seconds = lease_seconds
         self._lease: Lease | None = None
@@ -92,13 +104,14 @@ class BigQuerySink:
             yield
 
     def clear(self, month: Month) -> None:
-        """Remove what dead loads of the month left: their tables, and their files in the bucket."""
+        """Remove what loads of the month left: tables, files in the bucket, lines of what is not in place."""
         prefix = self._main.work_prefix(month)
         for table in self._warehouse.tables():
             if table.startswith(prefix):
                 self._warehouse.drop(table)
         if self._staging is not None:
             self._staging.clear(self._main.work_prefix(month))
+        self._partition(month).rejects().remove(self._history.gone(month))
 
     def has(self, month: Month) -> bool:
         """Tell whether the month has rows."""
@@ -111,13 +124,11 @@ class BigQuerySink:
     def landed(self, receipt: Receipt) -> bool:
         """Tell whether the job of a load that was begun and never recorded did its work; the answer stays true.
 
-        What belongs to it is put in order: bad lines of what it replaced, or its own where it never came.
+        Where it did not, its bad lines are removed; those of what it replaced, the next run removes.
         """
         month = receipt.partition.month
         rejected = Rejected(warehouse=self._warehouse, table=self._main.name, month=month, load_id=receipt.load_id)
-        if receipt.job and ran(self._warehouse, receipt.job):
-            if receipt.mode == "replace":
-                rejected.replace_others()
+        if receipt.job and ran(self._warehouse, receipt.job, receipt.load_id):
             return True
         if receipt.rows.quarantined:
             rejected.remove()
@@ -161,7 +172,7 @@ class BigQuerySink:
             load=load,
             lease=self._lease,
             scratch=self._scratch,
-            generation=self._generation(load.month),
+            generation=self._history.generation(load.month),
         )
         try:
             work.fill(batches)

@@ -32,7 +32,10 @@ _log = logging.getLogger(__name__)
 _REQUEST_BYTES = 8_000_000
 _BATCH_ROWS = 1 << 15
 _BROKEN = (api.ServiceUnavailable, api.Aborted, api.InternalServerError, api.DeadlineExceeded, api.ResourceExhausted)
+# The same inside an answer (cloud.google.com/bigquery/docs/write-api-best-practices, "Error handling").
+_PASSING = (code_pb2.ABORTED, code_pb2.INTERNAL, code_pb2.UNAVAILABLE, code_pb2.RESOURCE_EXHAUSTED)
 _WAIT_SECONDS, _WAIT_LIMIT_SECONDS = 0.5, 16.0
+_COMMIT_SECONDS = 60.0
 
 
 def append_rows(warehouse: Warehouse, table: str, path: Path, progress: Callable[[int], None]) -> None:
@@ -54,22 +57,27 @@ def append_rows(warehouse: Warehouse, table: str, path: Path, progress: Callable
         parent=parent, write_stream=types.WriteStream(type_=types.WriteStream.Type.PENDING), retry=warehouse.retry
     ).name
     rows = _send(client, stream, path, warehouse.retry_seconds, progress)
-    counted = client.finalize_write_stream(name=stream).row_count
+    counted = client.finalize_write_stream(name=stream, retry=warehouse.retry).row_count
     if counted != rows:
         message = f"BigQuery counted {counted} rows in the stream and should have {rows}"
         raise EngineError(message, facts={"table": f"{warehouse.name}/{table}"}, state="nothing of it is visible")
-    _commit(client, parent, stream)
+    _commit(client, parent, stream, warehouse.retry_seconds)
 
 
-def _commit(client: Any, parent: str, stream: str) -> None:  # noqa: ANN401 - Google's client
+def _commit(client: Any, parent: str, stream: str, retry_seconds: float) -> None:  # noqa: ANN401 - Google's client
     """Make the stream's rows visible; a commit whose answer was lost is found committed."""
+    deadline = time.monotonic() + retry_seconds
     while True:
         try:
             answer = client.batch_commit_write_streams(
-                request=types.BatchCommitWriteStreamsRequest(parent=parent, write_streams=[stream])
+                request=types.BatchCommitWriteStreamsRequest(parent=parent, write_streams=[stream]),
+                retry=None,
+                timeout=_COMMIT_SECONDS,
             )
             break
         except _BROKEN as error:
+            if time.monotonic() > deadline:
+                raise
             _log.warning("the commit is sent again: %s", error.message)
             time.sleep(_WAIT_SECONDS)
     done = types.StorageError.StorageErrorCode.STREAM_ALREADY_COMMITTED
@@ -89,9 +97,13 @@ def _send(
     total = int(pq.read_metadata(path).num_rows)
     acknowledged, wait, since = 0, _WAIT_SECONDS, time.monotonic()
     while acknowledged < total:
+        before = acknowledged
         try:
             for rows in _answers(client, stream, path, acknowledged, progress):
                 acknowledged, wait, since = rows, _WAIT_SECONDS, time.monotonic()
+            if acknowledged == before:
+                message = "the connection ended without an answer"
+                raise api.Aborted(message)
         except _BROKEN as error:
             if time.monotonic() - since > retry_seconds:
                 raise
@@ -127,7 +139,12 @@ def _answers(
             progress(sent)
 
     written = first
-    for number, answer in enumerate(client.append_rows(requests())):
+    # The client's own retry would send the rest of these requests over a new connection, which lacks the schema then.
+    # The region is told by a header, as Google's own writer does (google.cloud.bigquery_storage_v1.writer).
+    region = [("x-goog-request-params", f"write_stream={stream}")]
+    for number, answer in enumerate(client.append_rows(requests(), retry=None, metadata=region)):
+        if answer.error.code in _PASSING:
+            raise api.Aborted(answer.error.message)
         # An offset that is there already was written by a request whose answer was lost.
         if answer.error.code not in (code_pb2.OK, code_pb2.ALREADY_EXISTS):
             message = f"BigQuery did not take rows: {answer.error.message}"

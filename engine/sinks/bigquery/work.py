@@ -6,6 +6,8 @@ load. Whatever dies in between, the next engine asks the job (`engine.sinks.bigq
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     from engine.receipt import Receipt
     from engine.sinks.bigquery.partition import Partition
 
+_log = logging.getLogger(__name__)
+
+_SILENCE_SECONDS = 60.0
+_ARRIVAL_SECONDS = 1.0
 _APPEND, _TRUNCATE = bigquery.WriteDisposition.WRITE_APPEND, bigquery.WriteDisposition.WRITE_TRUNCATE
 
 
@@ -104,19 +110,28 @@ class BigQueryWork:
         if not done:
             job_id, done = publication.job_id(lambda: self.partition.rows() == outcome.total)
             receipt = receipt.with_(job=job_id)
+        # What this load replaces is known before the lease is confirmed: nothing of whoever comes after is among it.
+        others = [] if appended else self.partition.rejects().loads()
         self.lease.confirm()
         note(receipt.with_(state=State.LOADING, finished_at=""))
         self._intended = True
         self._rejected.write(rejects, self.load.filename, self.scratch / f"{self.load.load_id}.rejects")
+        job = None
         if not done:
             self.load.watch.step("upload", path.stat().st_size)
             job = self._made(publication, receipt.job, path, appended=appended)
-            self._check(job, outcome, appended=appended)
             receipt = receipt.with_(bytes_billed=int(getattr(job, "total_bytes_billed", 0) or 0))
         self._intended = False
-        if not appended:
-            self._rejected.replace_others()
-        note(receipt)
+        # The month is published, whatever happens now. The record comes last: the next run mends what lacks it.
+        try:
+            if job is not None:
+                self._check(job, outcome, appended=appended)
+            self.partition.rejects().remove(others)
+            note(receipt)
+        except EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the month is there and its job says so
+            _log.warning("the month is published; its record follows with the next run: %s", error)
         return receipt
 
     def discard(self) -> None:
@@ -145,6 +160,7 @@ class BigQueryWork:
         if partition.streamed and self.rows:
             with partition.work_table(self.load) as work:
                 append_rows(partition.warehouse, work, path, self.load.watch.progress)
+                self._arrived(work)
                 config = bigquery.CopyJobConfig(write_disposition=_TRUNCATE)
                 config.labels = labels
                 return self._run(
@@ -153,10 +169,10 @@ class BigQueryWork:
                     lambda: partition.warehouse.client.copy_table(
                         partition.warehouse.path(partition.of(work)),
                         partition.warehouse.path(partition.of(partition.main.name)),
-                        job_id=job_id,
+                        **partition.warehouse.job_place(job_id),
                         job_config=config,
-                        location=partition.warehouse.location,
                         retry=partition.warehouse.retry,
+                        timeout=_SILENCE_SECONDS,
                     ),
                 )
         with loadable(partition, path, self.load.load_id, self.load.watch.progress) as start:
@@ -173,7 +189,7 @@ class BigQueryWork:
                 append_rows(warehouse, work, path, self.load.watch.progress)
             else:
                 with loadable(partition, path, self.load.load_id, self.load.watch.progress) as start:
-                    name = f"engine_work_{self.load.load_id}"
+                    name = warehouse.job_name(f"engine_work_{self.load.load_id}")
                     job, _ = warehouse.job(
                         name, lambda: start(name, work, load_config(publication.labels, _APPEND, partition.schema()))
                     )
@@ -191,7 +207,7 @@ class BigQueryWork:
         self.lease.confirm()
         self._job = job_id
         job = publication.run(job_id, start)
-        self._job = ""
+        self._intended, self._job = False, ""  # the month is published: nothing of it is taken back
         return job
 
     def _without_present(self) -> Outcome:
@@ -208,6 +224,24 @@ class BigQueryWork:
         ids.unlink()
         loaded = self.rows
         return Outcome(loaded=loaded, present=sent - loaded, total=there + loaded, id_checksum=checksum.hexdigest())
+
+    def _arrived(self, work: str) -> None:
+        """Wait until a table's rows are all where a copy job finds them; it would copy fewer without a word."""
+        warehouse = self.partition.warehouse
+        deadline = time.monotonic() + warehouse.retry_seconds
+        while True:
+            found = warehouse.table(work)
+            if found is not None and found.streaming_buffer is None and found.num_rows == self.rows:
+                return
+            if time.monotonic() > deadline:
+                message = f"BigQuery shows {found.num_rows if found else 0} of {self.rows} rows that were committed"
+                raise EngineError(
+                    message,
+                    facts={"table": f"{warehouse.name}/{work}"},
+                    state="nothing of this load is visible",
+                    next_step="run it again with --method load, which needs no such wait",
+                )
+            time.sleep(_ARRIVAL_SECONDS)
 
     def _check(self, job: Any, outcome: Outcome, *, appended: bool) -> None:  # noqa: ANN401 - a job
         """Compare what BigQuery did with what was to be done."""

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from google.api_core import exceptions as api
 
 from engine.contract import ID
-from engine.errors import IdentityMismatch, TableMismatch
+from engine.errors import Busy, IdentityMismatch, TableMismatch
 from engine.google.record import ObjectRecord
 from engine.lease import leased
 from engine.receipt import Receipt
@@ -29,7 +30,7 @@ from engine.sinks.parquet.unique import file_ids
 from engine.sinks.parquet.work import RECEIPT, REJECTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -42,7 +43,11 @@ if TYPE_CHECKING:
     from engine.load import Load
     from engine.month import Month
 
+T = TypeVar("T")
+
 _BATCH_ROWS = 1 << 17
+# So often an object that is replaced while it is read is read anew.
+_VERSIONS = 3
 _DATA = re.compile(r"[^_/][^/]*/month=[^/]*/data\.parquet")
 
 
@@ -90,7 +95,7 @@ class BucketSink:
 
     def clear(self, month: Month) -> None:
         """Remove rejects of loads that were replaced, or that never came; an upload that broke off left nothing."""
-        kept = self._kept_rejects(self._found(month))
+        kept = self._pinned(month, self._kept_rejects) or set()
         for stored in self._bucket.under(self._layout.rejects(month)):
             if stored.name.rpartition("/")[2].removesuffix(".parquet") not in kept:
                 self._bucket.remove(stored.name)
@@ -101,8 +106,7 @@ class BucketSink:
 
     def stored(self, month: Month) -> int | None:
         """Return how many rows the month's object has; None: there is none."""
-        found = self._found(month)
-        return int(self._footer(found).num_rows) if found else None
+        return self._pinned(month, lambda found: int(self._footer(found).num_rows))
 
     def embedded(self, month: Month) -> Receipt | None:
         """Return the receipt in the month's object.
@@ -111,9 +115,7 @@ class BucketSink:
             IdentityMismatch: Its ids were computed in another way.
 
         """
-        if (found := self._found(month)) is None:
-            return None
-        text = (self._footer(found).metadata or {}).get(RECEIPT.encode())
+        text = self._pinned(month, lambda found: (self._footer(found).metadata or {}).get(RECEIPT.encode()))
         if text is None:
             return None
         receipt = Receipt.from_json(text.decode())
@@ -122,7 +124,11 @@ class BucketSink:
             message = "the ids of the month's object were computed in another way"
             raise IdentityMismatch(
                 message,
-                facts={"object": self._url(found), "expected": label, "found": receipt.identity},
+                facts={
+                    "object": f"gs://{self._bucket.name}/{self._layout.data(month)}",
+                    "expected": label,
+                    "found": receipt.identity,
+                },
                 state="nothing was changed",
                 next_step=f"restore [identity] in {self._dataset.defined_in}, or load under another prefix",
             )
@@ -130,14 +136,14 @@ class BucketSink:
 
     def ids(self, month: Month) -> Iterator[NDArray[np.uint8]]:
         """Yield the stored ids of the month."""
-        found = self._found(month)
-        return file_ids(self._copy(found)) if found else iter(())
+        copy = self._pinned(month, self._copy)
+        return file_ids(copy) if copy else iter(())
 
     def read(self, month: Month, extras: tuple[Column, ...] = ()) -> Iterator[pl.DataFrame]:
         """Yield the month's rows as stored."""
-        if (found := self._found(month)) is None:
+        if (copy := self._pinned(month, self._copy)) is None:
             return
-        with pq.ParquetFile(self._copy(found), pre_buffer=False) as file:
+        with pq.ParquetFile(copy, pre_buffer=False) as file:
             there = set(file.schema_arrow.names)
             names = [c.name for c in (*self._dataset.contract.columns, *extras) if c.name in there]
             for batch in file.iter_batches(_BATCH_ROWS, columns=[*names, ID]):
@@ -151,6 +157,7 @@ class BucketSink:
             message = "a month is written under its lock"
             raise RuntimeError(message)
         old = self._begun_on if load.mode == "append" else None
+        rejected = self._kept_rejects(self._begun_on)
         work = BucketWork(
             bucket=self._bucket,
             layout=self._layout,
@@ -159,7 +166,8 @@ class BucketSink:
             scratch=self._scratch,
             begun_on=self._begun_on,
             old=self._copy(old) if old else None,
-            kept=sorted(self._kept_rejects(old)),
+            kept=sorted(rejected) if old else [],
+            replaced=[] if old else sorted(rejected),
         )
         try:
             work.fill(batches)
@@ -167,6 +175,18 @@ class BucketSink:
             work.discard()
             raise
         return work
+
+    def _pinned(self, month: Month, use: Callable[[Stored], T]) -> T | None:
+        """Return what is made of the month's object, or None; one that is replaced meanwhile is looked up anew."""
+        for _ in range(_VERSIONS):
+            if (found := self._found(month)) is None:
+                return None
+            try:
+                return use(found)
+            except api.NotFound:
+                continue
+        message = "the month's object is replaced again and again while it is read"
+        raise Busy(message, state="nothing was changed", next_step="run the same command again")
 
     def _found(self, month: Month) -> Stored | None:
         return self._bucket.find(self._layout.data(month))
@@ -190,17 +210,29 @@ class BucketSink:
         text = (self._footer(stored).metadata or {}).get(REJECTS.encode(), b"") if stored else b""
         return {load_id for load_id in text.decode().split(",") if load_id}
 
-    def _url(self, stored: Stored) -> str:
-        return f"gs://{self._bucket.name}/{stored.name}"
-
 
 def published(bucket: Bucket, prefix: str) -> Iterator[Receipt]:
     """Yield the receipts in the data objects of all datasets under a prefix."""
     for stored in bucket.under(prefix):
         if _DATA.fullmatch(stored.name.removeprefix(prefix)) is None:
             continue
-        if (text := (object_footer(bucket, stored).metadata or {}).get(RECEIPT.encode())) is not None:
+        if (text := _receipt(bucket, stored)) is not None:
             yield Receipt.from_json(text.decode())
+
+
+def _receipt(bucket: Bucket, stored: Stored) -> bytes | None:
+    """Return the receipt in an object as it is now; None: it has none, or is gone."""
+    now: Stored | None = stored
+    for _ in range(_VERSIONS):
+        if now is None:
+            return None
+        try:
+            text: bytes | None = (object_footer(bucket, now).metadata or {}).get(RECEIPT.encode())
+        except api.NotFound:
+            now = bucket.find(stored.name)
+        else:
+            return text
+    return None
 
 
 def object_footer(bucket: Bucket, stored: Stored) -> Any:  # noqa: ANN401 - pyarrow publishes no types

@@ -38,6 +38,7 @@ class BucketWork:
         begun_on: The object that it replaces; None: there must be none.
         old: A copy of it, whose rows stay; None: they do not.
         kept: Earlier loads whose quarantined lines stay.
+        replaced: Earlier loads whose quarantined lines go with the object that is replaced; none of a later engine's.
 
     """
 
@@ -49,8 +50,10 @@ class BucketWork:
     begun_on: Stored | None
     old: Path | None
     kept: list[str]
+    replaced: list[str]
     _file: MonthFile = field(init=False)
     _rejects: str = field(init=False, default="")
+    _sent: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         carried = carried_columns(self.old) if self.old else []
@@ -75,10 +78,10 @@ class BucketWork:
         receipt = settle(self._file.append_to(self.old) if self.old else self._file.outcome)
         path = self._file.close(footer_entries(receipt, self.kept))
         if (lines := self._file.write_rejects(rejects)) is not None:
-            name = f"{self.layout.rejects(self.load.month)}{self.load.load_id}.parquet"
-            self._rejects = name
-            self.bucket.upload(lines, name, generation=None)
+            self._rejects = self._rejects_of(self.load.load_id)
+            self.bucket.upload(lines, self._rejects, generation=None)
         self.lease.confirm()
+        self._sent = True
         self.load.watch.step("upload", path.stat().st_size)
         written = self.bucket.upload(
             path,
@@ -88,6 +91,7 @@ class BucketWork:
             progress=self.load.watch.progress,
         )
         if written is None:
+            self._sent = False
             message = "another engine has published this month since this load began"
             raise Busy(
                 message,
@@ -95,23 +99,31 @@ class BucketWork:
                 state="the other engine's month is in place; nothing of this load is visible",
                 next_step="look at `engine status`, then run the same command again",
             )
-        self._rejects = ""
         # The month is published, whatever happens now. The record comes last: the next run mends what lacks it.
         try:
-            self._forget_rejects()
+            if lines is not None and self.bucket.find(self._rejects) is None and self._in_place(written):
+                # Who took this month over in vain has cleared them.
+                self.bucket.upload(lines, self._rejects, generation=None)
+            for load_id in self.replaced:
+                self.bucket.remove(self._rejects_of(load_id))
             note(receipt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the month is there and says so itself
             _log.warning("the month is published; its record follows with the next run: %s", error)
         return receipt
 
     def discard(self) -> None:
-        """Remove everything that belongs to this load and is not published."""
+        """Remove everything that belongs to this load and is not published.
+
+        An upload that was interrupted may have come to its end, now or in a moment: its lines stay, and the next run
+        that looks at the month removes them where it has not.
+        """
         self._file.discard()
-        if self._rejects:
+        if self._rejects and not self._sent:
             self.bucket.remove(self._rejects)
 
-    def _forget_rejects(self) -> None:
-        kept = {*self.kept, self.load.load_id}
-        for stored in self.bucket.under(self.layout.rejects(self.load.month)):
-            if stored.name.rpartition("/")[2].removesuffix(".parquet") not in kept:
-                self.bucket.remove(stored.name)
+    def _in_place(self, written: Stored) -> bool:
+        found = self.bucket.find(written.name)
+        return found is not None and found.generation == written.generation
+
+    def _rejects_of(self, load_id: str) -> str:
+        return f"{self.layout.rejects(self.load.month)}{load_id}.parquet"

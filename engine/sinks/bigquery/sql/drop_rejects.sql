@@ -1,2 +1,2 @@
 DELETE FROM {rejects}
-WHERE source_month = DATE '{day}' AND table_name = @table_name AND load_id = @load_id
+WHERE source_month = DATE '{day}' AND table_name = @table_name AND load_id IN UNNEST(@load_ids)

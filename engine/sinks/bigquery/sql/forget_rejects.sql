@@ -1,2 +1,0 @@
-DELETE FROM {rejects}
-WHERE source_month = DATE '{day}' AND table_name = @table_name AND load_id <> @load_id
