@@ -100,6 +100,11 @@ class ObjectsWorld(World):
         """See `World`."""
         return sorted(row for name in self.names("_engine/rejects/") for row in self._frame(name).rows())
 
+    def drop_leases(self) -> None:
+        """Remove every month's lease, as if its holder had been silent for too long."""
+        for name in self.names("_engine/locks/"):
+            self.delete(name)
+
     def lose_ledger(self) -> None:
         """See `World`."""
         for name in self.names("_engine/loads/"):

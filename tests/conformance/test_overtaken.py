@@ -16,14 +16,15 @@ from engine.ledger.bigquery import BigQueryLedger
 from engine.receipt import Receipt, State
 from engine.sinks.bigquery import publication, stream
 from engine.sinks.bigquery.work import BigQueryWork
-from tests.conformance.bigquery_world import BigQueryWorld
-from tests.conformance.bucket_world import BucketWorld
 from tests.conformance.world import MONTH, World, lines
 from tests.fakes.faults import Answer, Call, Fault, Request, on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.conformance.bigquery_world import BigQueryWorld
+    from tests.conformance.bucket_world import BucketWorld
 
 
 BAD = "x,2019-01-01 10:00:00,1.00,n"
@@ -32,19 +33,9 @@ bigquery = pytest.mark.parametrize("world", ["bigquery"], indirect=True)
 gcs = pytest.mark.parametrize("world", ["gcs"], indirect=True)
 
 
-def take_over(world: World) -> None:
-    """Let the lease of whoever holds the month look dead."""
-    if isinstance(world, BucketWorld):
-        for name in world.names("_engine/locks/"):
-            world.fake.delete(world.bucket, name)
-    else:
-        assert isinstance(world, BigQueryWorld)
-        world.drop_leases()
-
-
-def elsewhere(world: World, location: Path, *, fails: bool = False) -> Receipt:
+def elsewhere(world: BucketWorld | BigQueryWorld, location: Path, *, fails: bool = False) -> Receipt:
     """Load as an engine on another machine does, which has taken the month over."""
-    take_over(world)
+    world.drop_leases()
     here, world.settings = world.settings, replace(world.settings, cache=world.folder / "elsewhere")
     try:
         return world.run(location=location).receipt if fails else world.load(location=location)
