@@ -74,8 +74,9 @@ run: setup ## load a generated month, twice, and prove it: ROWS=1000000 MONTH=20
 	printf "  $(ENGINE) psql -c 'SELECT * FROM $(DATASET)_tripdata LIMIT 5'\n"; \
 	printf "  $(ENGINE) psql                # a shell on the same server\n"
 
-test: dev ## run all tests; ARGS="-k sample" runs some; ENGINE_TEST_PG=postgresql://... uses a server of yours
-	@$(PY) -m pytest $(ARGS)
+test: WORKERS ?= 2
+test: dev ## run all tests, WORKERS=2 at a time; ARGS="-k sample" runs some; ENGINE_TEST_PG=postgresql://... uses a server of yours
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 check: dev ## ruff, mypy and the floors: what CI runs
 	@$(VENV)/bin/ruff check .
