@@ -5,13 +5,13 @@ Source: cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet.
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from google.cloud import bigquery
 
+from engine.google.remains import leaving
 from engine.google.watched import Watched
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from engine.google.bucket import Bucket
     from engine.google.warehouse import Warehouse
-    from engine.sinks.bigquery.partition import Partition
-
-_log = logging.getLogger(__name__)
 
 _SILENCE_SECONDS = 60.0
 
@@ -42,9 +39,9 @@ class Staging:
     prefix: str
     dataset: str
 
-    def name(self, month_prefix: str, load_id: str) -> str:
-        """Return the name of a load's object."""
-        return f"{self.prefix}_engine/staging/{self.dataset}/{month_prefix}{load_id}.parquet"
+    def name(self, work: str) -> str:
+        """Return the name of the object of a load's work."""
+        return f"{self.prefix}_engine/staging/{self.dataset}/{work}.parquet"
 
     def clear(self, month_prefix: str) -> None:
         """Remove a month's objects."""
@@ -53,35 +50,26 @@ class Staging:
 
 
 @contextmanager
-def leaving(log: logging.Logger, what: str) -> Iterator[None]:
-    """Go on where something of no use to anybody cannot be removed; it expires, or the next run removes it."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever it is, it changes nothing of what is published
-        log.warning("%s stays for now: %s", what, error)
-
-
-@contextmanager
 def loadable(
-    partition: Partition, path: Path, load_id: str, progress: Callable[[int], None]
+    warehouse: Warehouse, staging: Staging | None, path: Path, name: str, progress: Callable[[int], None]
 ) -> Iterator[Callable[[str, str, bigquery.LoadJobConfig], Any]]:
     """Yield what starts a load job of a file: full name, table (`NAME` or `NAME$YYYYMM`) and configuration.
 
     Args:
-        partition: What the file is for, and whether it goes by a bucket.
+        warehouse: Where the job runs.
+        staging: Where the file is put for it; None: it is sent with the job.
         path: The file, Parquet.
-        load_id: Names it in the bucket.
+        name: Its name there, without a suffix.
         progress: Told the bytes that are sent.
 
     """
-    warehouse, staging = partition.warehouse, partition.staging
     if staging is None:
         yield lambda job, table, config: _from_file(warehouse, path, job, table, config, progress)
         return
-    name = staging.name(partition.main.work_prefix(partition.month), load_id)
-    staging.bucket.upload(path, name, generation=None, progress=progress)
+    staged = staging.name(name)
+    staging.bucket.upload(path, staged, generation=None, progress=progress)
     try:
-        uri = f"gs://{staging.bucket.name}/{name}"
+        uri = f"gs://{staging.bucket.name}/{staged}"
         yield lambda job, table, config: warehouse.client.load_table_from_uri(
             uri,
             warehouse.path(table),
@@ -91,8 +79,8 @@ def loadable(
             timeout=_SILENCE_SECONDS,
         )
     finally:
-        with leaving(_log, name):
-            staging.bucket.remove(name)
+        with leaving(staged):
+            staging.bucket.remove(staged)
 
 
 def load_config(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from google.cloud import bigquery
 
-from engine.sinks.bigquery.loading import leaving
+from engine.google.remains import leaving
 from engine.sinks.bigquery.reading import stored_ids
 from engine.sinks.bigquery.rejects import MonthRejects
 from engine.sinks.bigquery.tables import WORK_EXPIRES
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from engine.month import Month
     from engine.sinks.bigquery.loading import Staging
     from engine.sinks.bigquery.tables import MainTable
-
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +77,7 @@ class Partition:
         table.labels = {"engine": "work"}
         self.warehouse.create(table)
         yield name
-        with leaving(_log, name):
+        with leaving(name):
             self.warehouse.drop(name)
 
     def rejects(self) -> MonthRejects:

@@ -30,7 +30,8 @@ from engine.sinks.parquet.month_file import MonthFile
 from engine.sinks.parquet.unique import fixed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import polars as pl
@@ -175,7 +176,7 @@ class BigQueryWork:
                         timeout=_SILENCE_SECONDS,
                     ),
                 )
-        with loadable(partition, path, self.load.load_id, self.load.watch.progress) as start:
+        with self._loadable(path) as start:
             table = partition.of(partition.main.name)
             return self._run(
                 publication, job_id, lambda: start(job_id, table, load_config(labels, _TRUNCATE, partition.schema()))
@@ -188,7 +189,7 @@ class BigQueryWork:
             if partition.streamed:
                 append_rows(warehouse, work, path, self.load.watch.progress)
             else:
-                with loadable(partition, path, self.load.load_id, self.load.watch.progress) as start:
+                with self._loadable(path) as start:
                     name = warehouse.job_name(f"engine_work_{self.load.load_id}")
                     job, _ = warehouse.job(
                         name, lambda: start(name, work, load_config(publication.labels, _APPEND, partition.schema()))
@@ -202,6 +203,11 @@ class BigQueryWork:
                 columns=", ".join(f"`{name}`" for name in self._file.schema.names),
             )
             return self._run(publication, job_id, lambda: warehouse.begin(text, job_id, publication.labels))
+
+    def _loadable(self, path: Path) -> AbstractContextManager[Callable[[str, str, bigquery.LoadJobConfig], Any]]:
+        partition = self.partition
+        name = partition.main.work(self.load.month, self.load.load_id)
+        return loadable(partition.warehouse, partition.staging, path, name, self.load.watch.progress)
 
     def _run(self, publication: Publication, job_id: str, start: Any) -> Any:  # noqa: ANN401 - a job
         self.lease.confirm()
