@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -70,6 +72,15 @@ def _with_database(server: str, name: str) -> str:
         rest["host"], host = host, ""
     login = f"{quote(user, safe='')}{password}@" if user else ""
     return f"postgresql://{login}{host}{port}/{name}?{urlencode(rest, quote_via=quote)}"
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Collect garbage after a test that makes Google's clients meet refusals: they leave sockets to it then."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,11 +42,15 @@ def account() -> str | None:
     pytest.skip("servers do not run as root, and there is no account to run them")
 
 
-def enterable(folder: Path) -> None:
-    """Let the account that runs servers enter a folder of pytest's."""
-    if account() is not None:
-        for place in (folder, *list(folder.parents)[:2]):
-            place.chmod(place.stat().st_mode | 0o711)
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """Yield a folder that the account which runs servers can enter.
+
+    It does not lie below pytest's: whoever starts another pytest on this machine closes that to all other accounts.
+    """
+    with tempfile.TemporaryDirectory(prefix="engine-tests-", ignore_cleanup_errors=True) as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
 
 
 def free_port() -> int:
@@ -121,7 +126,6 @@ def pooler(server_url: str, folder: Path) -> Iterator[str]:
     if program is None:
         pytest.skip("pgbouncer is not installed")
     user, port = account(), free_port()
-    folder.chmod(0o755)
     address = psycopg.conninfo.conninfo_to_dict(server_url)
     target = " ".join(f"{key}={address[key]}" for key in ("host", "port", "dbname", "user") if address.get(key))
     (folder / "users.txt").write_text('"postgres" ""\n')

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command_line import ROOT
-from tests.servers import account, enterable
+from tests.servers import account, open_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # Kernels are compiled anew in each process here, which takes half a minute on two cores.
@@ -62,25 +63,25 @@ class Account:
 
 
 @pytest.fixture
-def unprivileged(tmp_path: Path) -> Account:
+def unprivileged() -> Iterator[Account]:
     """Give an account with a read-only home that can run the engine and write one folder."""
     if (name := account()) is None:
         pytest.skip("only root can start a process under another account")
-    enterable(tmp_path)
-    home, own, source = (tmp_path / folder for folder in ("home", "own", "source"))
-    shutil.copytree(ROOT / "engine", source / "engine", ignore=shutil.ignore_patterns("__pycache__"))
-    for folder, mode in ((home, 0o555), (own, 0o755)):
-        folder.mkdir()
-        shutil.chown(folder, name)
-        folder.chmod(mode)
-    found = Account(name=name, home=home, own=own, source=source)
-    try:
-        probe = found.run("-c", "import click, engine")
-    except PermissionError:
-        pytest.skip(f"{name} may not run {sys.executable}")
-    if probe.returncode:
-        pytest.skip(f"{name} may not read what the engine needs: {probe.stderr.splitlines()[-1]}")
-    return found
+    with open_folder() as place:
+        home, own, source = (place / folder for folder in ("home", "own", "source"))
+        shutil.copytree(ROOT / "engine", source / "engine", ignore=shutil.ignore_patterns("__pycache__"))
+        for folder, mode in ((home, 0o555), (own, 0o755)):
+            folder.mkdir()
+            shutil.chown(folder, name)
+            folder.chmod(mode)
+        found = Account(name=name, home=home, own=own, source=source)
+        try:
+            probe = found.run("-c", "import click, engine")
+        except PermissionError:
+            pytest.skip(f"{name} may not run {sys.executable}")
+        if probe.returncode:
+            pytest.skip(f"{name} may not read what the engine needs: {probe.stderr.splitlines()[-1]}")
+        yield found
 
 
 def test_a_read_only_home_and_source(unprivileged: Account, months: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.command_line import Ended, Engine
 
+pytestmark = pytest.mark.usefixtures("collected")
 YELLOW = ("ingest", "yellow", "2019-01")
 NAME = "yellow_tripdata_2019-01.csv.gz"
 KEPT = f"raw/files/{NAME}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.command_line import Ended, Engine
 
+pytestmark = pytest.mark.usefixtures("collected")
 LAKE = "gs://lake/nyc"
 WAREHOUSE = "bigquery://p/taxi"
 TABLES = ["engine_loads", "engine_months", "engine_rejects", "green_tripdata", "yellow_tripdata"]

@@ -17,7 +17,7 @@ from engine.receipt import State
 from engine.targets import Place
 from tests.conformance.postgres_world import PostgresWorld, postgres_world
 from tests.conformance.world import MONTH, ROOT, lines, settings_in, trips
-from tests.servers import LocalServer, enterable, installed, pooler
+from tests.servers import LocalServer, installed, open_folder, pooler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,16 +27,15 @@ ROWS = 300_000
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def server() -> Iterator[LocalServer]:
     """Give a server that a test may stop."""
     if (programs := installed()) is None:
         pytest.skip("no PostgreSQL is installed beside the embedded one")
-    folder = tmp_path_factory.mktemp("server")
-    enterable(folder)
-    server = LocalServer(programs, folder)
-    server.start()
-    yield server
-    server.stop(signal.SIGQUIT)
+    with open_folder() as folder:
+        server = LocalServer(programs, folder)
+        server.start()
+        yield server
+        server.stop(signal.SIGQUIT)
 
 
 @pytest.fixture
@@ -61,14 +60,10 @@ def _engine(world: PostgresWorld, *arguments: str, **environment: str) -> subpro
     )
 
 
-def test_a_pooler_is_refused(
-    server: LocalServer, world: PostgresWorld, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_pooler_is_refused(server: LocalServer, world: PostgresWorld) -> None:
     """A pooler in transaction mode is refused in clear words, and nothing is made behind it."""
     world.write(lines(*range(10)))
-    folder = tmp_path_factory.mktemp("pooler")
-    enterable(folder)
-    with pooler(server.url, folder) as url:
+    with open_folder() as folder, pooler(server.url, folder) as url:
         result = world.run(to=Place(url=url, schema=world.schema))
     assert isinstance(result.error, UsageError)
     assert "pooler" in str(result.error)

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.certificates import Authority
-from tests.servers import LocalServer, enterable, installed
+from tests.servers import LocalServer, installed, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,18 +57,17 @@ class Encrypted:
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
+def server() -> Iterator[Encrypted]:
     """Give a server with a certificate for `localhost`, and not for 127.0.0.1."""
     if (programs := installed()) is None:
         pytest.skip("no PostgreSQL is installed beside the embedded one, which has no TCP port")
-    folder = tmp_path_factory.mktemp("tls")
-    authority, stranger = Authority(folder / "authority"), Authority(folder / "stranger")
-    enterable(folder)
-    local = LocalServer(programs, folder)
-    local.encrypt(*authority.sign("DNS:localhost"))
-    local.start()
-    yield Encrypted(port=local.port, authority=authority.certificate, stranger=stranger.certificate)
-    local.stop(signal.SIGQUIT)
+    with open_folder() as folder:
+        authority, stranger = Authority(folder / "authority"), Authority(folder / "stranger")
+        local = LocalServer(programs, folder)
+        local.encrypt(*authority.sign("DNS:localhost"))
+        local.start()
+        yield Encrypted(port=local.port, authority=authority.certificate, stranger=stranger.certificate)
+        local.stop(signal.SIGQUIT)
 
 
 def _loaded(engine: Engine, months: Path, *to: str, **variables: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +12,11 @@ from tests.conformance.folder_world import FolderWorld
 from tests.conformance.postgres_world import postgres_world
 from tests.conformance.world import KINDS, World, settings_in, trips
 from tests.emulators import gcs_emulator
-from tests.servers import LocalServer, installed
+from tests.servers import LocalServer, installed, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +24,7 @@ def installed_url() -> Iterator[str]:
     """Give the URL of a second server, of the version that is installed on this machine."""
     if (programs := installed()) is None:
         pytest.skip("no PostgreSQL is installed beside the embedded one")
-    # Not below pytest's folder: whoever starts another pytest closes that to all other accounts, this server's too.
-    with tempfile.TemporaryDirectory(prefix="engine-tests-", ignore_cleanup_errors=True) as place:
-        folder = Path(place)
-        folder.chmod(0o755)
+    with open_folder() as folder:
         server = LocalServer(programs, folder)
         server.start()
         yield server.url

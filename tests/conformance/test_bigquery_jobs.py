@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
     from tests.conformance.bigquery_world import BigQueryWorld
 
-pytestmark = pytest.mark.parametrize("world", ["bigquery"], indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("world", ["bigquery"], indirect=True),
+    pytest.mark.usefixtures("collected"),
+]
 TEN_MIB = 10 << 20
 
 

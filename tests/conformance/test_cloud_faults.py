@@ -25,7 +25,10 @@ BAD = "x,2019-01-01 10:00:00,1.00,n"
 KINDS = ["gcs", "bigquery", "bigquery-write-api"]
 MOST_REQUESTS = 120
 # Where an answer is refused, Google's clients leave a socket to the garbage collector now and then.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("collected"),
+]
 everywhere = pytest.mark.parametrize("world", KINDS, indirect=True)
 
 

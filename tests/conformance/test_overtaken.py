@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 BAD = "x,2019-01-01 10:00:00,1.00,n"
 TORN = ["torn,2"] * 3
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("collected"),
+]
 bigquery = pytest.mark.parametrize("world", ["bigquery"], indirect=True)
 gcs = pytest.mark.parametrize("world", ["gcs"], indirect=True)
 

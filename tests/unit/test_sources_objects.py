@@ -34,7 +34,10 @@ MIB = 1 << 20
 LARGE = random.Random(3).randbytes(3 * MIB)  # noqa: S311 - test data
 
 # An answer that breaks off leaves its connection to the garbage collector, in Google's client as it is.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("collected"),
+]
 
 
 @pytest.fixture

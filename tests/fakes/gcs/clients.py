@@ -14,7 +14,7 @@ os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 import fsspec.asyn  # type: ignore[import-untyped, unused-ignore]
 import gcsfs  # type: ignore[import-untyped, unused-ignore]
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage  # type: ignore[import-untyped, unused-ignore]
+from google.cloud import storage  # type: ignore[attr-defined, import-untyped, unused-ignore]
 from google.oauth2.credentials import Credentials
 
 if TYPE_CHECKING:
