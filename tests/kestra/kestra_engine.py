@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 NAMESPACE = "nyc.taxi"
 _POLL_SECONDS = 0.2
+# Logs and metrics are indexed by somebody else than who runs the tasks.
+_SETTLED_SECONDS = 0.4
 Execution = dict[str, Any]
 
 
@@ -68,10 +70,14 @@ class Kestra:
         return found
 
     def ended(self, number: str, seconds: float = 120) -> Execution:
-        """Wait for the end of an execution and return it, with the logs and metrics that follow it closely."""
+        """Wait for the end of an execution and return it, with its logs and metrics once no more come."""
         self.until(lambda: self._try(number).get("ended"), seconds, lambda: str(self._try(number)))
-        time.sleep(0.3)
-        return self.execution(number)
+        before: Execution = {}
+        found = self.execution(number)
+        while before != found:
+            time.sleep(_SETTLED_SECONDS)
+            before, found = found, self.execution(number)
+        return found
 
     def _try(self, number: str) -> Execution:
         try:

@@ -59,7 +59,6 @@ final class Views {
             task.put("id", run.getTaskId());
             task.put("state", run.getState().getCurrent().name());
             task.put("attempts", run.getAttempts() == null ? 0 : run.getAttempts().size());
-            task.put("value", run.getValue());
             task.put("workers", run.getAttempts() == null ? List.of() : run.getAttempts().stream()
                 .map(attempt -> String.valueOf(attempt.getWorkerId())).toList());
             task.put("outputs", engine.bean(TaskOutputService.class).getOutputs(run));
