@@ -35,7 +35,7 @@ REQUESTS_PER_THOUSAND = 0.005
 # A query bills whole MiB of each table and at least ten.
 _LEAST_BILLED = 10 * _MIB
 # Requests to Cloud Storage for one month, all counted as of the dearer class (`make bench ARGS="--only cloud"`).
-REQUESTS = 21
+REQUESTS = 28
 # Queries of the ledger's table for one load, counted in the jobs of a load (`docs/costs.md`).
 LEDGER_QUERIES = 4
 # Yellow trips of 2019, 2020 and 2021, in millions, as the TLC published them.

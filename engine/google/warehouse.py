@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
     Parameter = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter
 
+# The client keeps one block of a file that it sends in memory; 100 MB of its own, for which it has no parameter.
+UPLOAD_BLOCK = 16 << 20
+bigquery.client._DEFAULT_CHUNKSIZE = UPLOAD_BLOCK  # noqa: SLF001 - see above
+
 _TIMEOUT_SECONDS = 60.0
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _ANSWER_LOST = (requests.exceptions.RequestException, ConnectionError, api.ServerError, api.TooManyRequests)

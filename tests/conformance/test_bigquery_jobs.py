@@ -11,7 +11,7 @@ import pytest
 from google.cloud import bigquery
 
 from engine.errors import EngineError, UsageError
-from engine.google.warehouse import Warehouse
+from engine.google.warehouse import UPLOAD_BLOCK, Warehouse
 from engine.month import Month
 from engine.receipt import State
 from tests.conformance.world import lines
@@ -236,3 +236,16 @@ def test_jobs_run_where_the_dataset_is(world: BigQueryWorld) -> None:
     world.write(lines(*range(30)))
     world.assert_whole(list(range(30)), world.load())
     assert {job["jobReference"]["location"] for job in publishing(world)} == {"europe-west3"}
+
+
+def test_a_file_is_sent_in_small_blocks(world: BigQueryWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a load holds of its file in memory is the block that the engine sets, not the client's own of 100 MB."""
+    assert bigquery.client._DEFAULT_CHUNKSIZE == UPLOAD_BLOCK  # noqa: SLF001 - it has no parameter
+    monkeypatch.setattr(bigquery.client, "_DEFAULT_CHUNKSIZE", 1 << 18)
+    monkeypatch.setattr(bigquery.client, "_MAX_MULTIPART_SIZE", 1)
+    world.write(lines(*range(30_000)))
+    before = len(world.fake.requests)
+    world.load()
+    blocks = [request.bytes_in for request in world.fake.requests[before:] if request.method == "PUT"]
+    assert len(blocks) > 1
+    assert max(blocks) == 1 << 18
