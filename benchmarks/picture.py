@@ -8,11 +8,16 @@ from xml.sax.saxutils import escape
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_TITLES = {"parquet": "gzip to Parquet", "postgres": "gzip to PostgreSQL", "again": "The same month again, PostgreSQL"}
+_TITLES = {
+    "parquet": "gzip to Parquet",
+    "postgres": "gzip to PostgreSQL",
+    "again": "The same month again, PostgreSQL",
+    "cloud": "gzip to a folder, and to fakes of the cloud",
+}
 _WIDTH, _LEFT, _RIGHT = 760, 230, 90
 _BAR, _GAP, _HEAD, _TOP = 22, 10, 40, 62
 _INK, _SOFT, _OURS, _THEIRS = "#1f2933", "#52606d", "#0f766e", "#b6bfc8"
-_OURS_NAMES = ("engine", "first load", "unchanged", "ledger lost")
+_OURS_NAMES = ("engine", "first load", "unchanged", "ledger lost", "folder", "gs://", "bigquery://")
 
 
 def bars(found: Mapping[str, Any]) -> str:
