@@ -100,12 +100,11 @@ lock: dev ## resolve dependencies anew and write both lock files
 image: ## build the engine's image: IMAGE=engine:dev
 	@docker build --tag "$(IMAGE)" \
 		--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' engine/__init__.py)" \
+		$$([ "$$(docker version --format '{{.Server.Arch}}')" = amd64 ] || echo --build-arg KERNEL_CPU=generic) \
 		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 
 up down ps: export ENGINE_SECRETS := $(ENGINE_SECRETS)
 up down ps: export ENGINE_IMAGE := $(IMAGE)
-up down ps: export ENGINE_UID := $(shell id -u)
-up down ps: export ENGINE_GID := $(shell id -g)
 
 up: image ## start Kestra, its database and the data's, deploy the flows; passwords are made once, into .secrets
 	@compose/secrets "$(ENGINE_SECRETS)" "$${COMPOSE_PROJECT_NAME:-engine}"

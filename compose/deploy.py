@@ -35,8 +35,11 @@ def main() -> int:
     """Deploy the folder that is named by the only argument, and return the exit code."""
     folder = Path(sys.argv[1])
     sources = [path.read_text(encoding="utf-8") for path in sorted((folder / "flows").glob("*.yaml"))]
-    user, password = os.environ["KESTRA_USER"], Path(os.environ["KESTRA_PASSWORD_FILE"]).read_text(encoding="utf-8")
-    with httpx.Client(base_url=os.environ["KESTRA_API"], auth=(user, password), timeout=30) as kestra:
+    # An editor ends a file with a line end; a password has none.
+    password = Path(os.environ["KESTRA_PASSWORD_FILE"]).read_text(encoding="utf-8").rstrip("\n")
+    login = (os.environ["KESTRA_USER"], password)
+    # Proxies that Docker hands to containers are for the world outside; Kestra is a neighbour.
+    with httpx.Client(base_url=os.environ["KESTRA_API"], auth=login, timeout=30, trust_env=False) as kestra:
         try:
             for source in sources:
                 _put(kestra, f"/flows/{_key(source, 'namespace')}", "/flows", source)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 KEYS = {
     "": {"dataset", "sources", "columns", "identity", "policy", "faults"},
     "dataset": {"name", "table", "file", "time", "description"},
-    "sources": {"format", "url", "since", "until"},
+    "sources": {"format", "url", "since", "until", "missing"},
     "columns": {
         *("name", "type", "nullable", "aliases", "since", "until", "optional", "parquet", "format"),
         *("codes", "allowed", "description"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.contract import Column
 
 IDENTITY_VERSION = "row-v1"
+_STATUSES = range(400, 500)
 
 
 def read(data: dict[str, Any], path: str) -> Dataset:
@@ -85,11 +86,16 @@ def _origin(entry: dict[str, Any]) -> Origin:
     if (form := entry.get("format", "csv")) not in ("csv", "parquet"):
         message = f"source format {form!r} is not known"
         raise UsageError(message, facts={"expected": "csv, parquet"})
+    missing = entry.get("missing", [])
+    if not isinstance(missing, list) or not all(isinstance(code, int) and code in _STATUSES for code in missing):
+        message = f"a source's missing {missing!r} is no list of HTTP statuses"
+        raise UsageError(message, facts={"expected": "[403]: of 400 to 499"})
     return Origin(
         format=form,
         url=_template(entry["url"]),
         since=month(entry.get("since")),
         until=month(entry.get("until")),
+        missing=tuple(missing),
     )
 
 

@@ -127,6 +127,8 @@ class Origin:
         url: Template with `{dataset}` and `{month}`.
         since: First month there; None: from the beginning.
         until: Last month there; None: to this day.
+        missing: HTTP statuses besides 404 and 410 by which it says that a month is not there: a bucket that nobody may
+            list says 403.
 
     """
 
@@ -134,6 +136,7 @@ class Origin:
     url: str
     since: Month | None = None
     until: Month | None = None
+    missing: tuple[int, ...] = ()
 
     def has(self, month: Month) -> bool:
         """Tell whether this place is known to publish that month."""

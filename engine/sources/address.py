@@ -33,12 +33,14 @@ class Address:
         url: What to ask for, without user and password: secret, since its query may carry a signature.
         auth: User and password of the URL, sent as HTTP Basic (RFC 7617).
         shown: What people and files may see.
+        missing: HTTP statuses besides 404 and 410 by which this place says that a file is not there.
 
     """
 
     url: str = field(repr=False)
     auth: tuple[str, str] | None = field(repr=False)
     shown: str
+    missing: frozenset[int] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> Address:

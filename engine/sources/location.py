@@ -9,6 +9,7 @@ and as Parquet, the CSV is.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -66,7 +67,9 @@ def open_source(
     """
     if location is not None:
         return _at(location, dataset, month, spool, form, cloud)
-    sources = [(o, _at(o.url, dataset, month, spool, o.format, cloud)) for o in _origins(dataset, month, form)]
+    sources = [
+        (o, _at(o.url, dataset, month, spool, o.format, cloud, o.missing)) for o in _origins(dataset, month, form)
+    ]
     if form is None and loaded_from is not None:
         kept = [(o, source) for o, source in sources if loaded_from in source.urls]
         sources = kept or sources
@@ -74,7 +77,13 @@ def open_source(
 
 
 def _at(
-    location: str, dataset: Dataset, month: Month, spool: Path, form: Form | None, cloud: Cloud
+    location: str,
+    dataset: Dataset,
+    month: Month,
+    spool: Path,
+    form: Form | None,
+    cloud: Cloud,
+    missing: Sequence[int] = (),
 ) -> LocalFile | WebFile | ObjectFile:
     place, templated = _filled(location, dataset, month)
     names = _names(dataset, month, form)
@@ -86,7 +95,8 @@ def _at(
         case "http" | "https":
             from engine.sources.web import WebFile  # noqa: PLC0415 - httpx takes 0.1 s to import
 
-            return WebFile(addresses=candidates(place, names, templated=templated), spool=spool)
+            found = candidates(place, names, templated=templated)
+            return WebFile(addresses=[replace(one, missing=frozenset(missing)) for one in found], spool=spool)
         case "gs":
             from engine.sources.objects import ObjectFile, object_names  # noqa: PLC0415 - Google's client takes longer
 

@@ -252,7 +252,7 @@ def _coding(response: httpx.Response, address: Address) -> str:
 
 def _failure(response: httpx.Response, address: Address) -> Exception:
     status = response.status_code
-    if status in _GONE:
+    if status in _GONE or status in address.missing:
         return _not_published([address])
     if temporary(status):
         return NotNowError(f"the server answered {status} {response.reason_phrase}", retry_after(response.headers))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 IMAGE = "engine:dev"
-POSTGRES = "postgres:18"
+POSTGRES = "postgres:18.4"
 # Tells the containers of one run of the tests from whatever else runs on this engine.
 RUN = f"engine-test-{os.getpid()}"
 _UNAVAILABLE = 77

@@ -67,7 +67,8 @@ def compiled(home: Path) -> str:
             text=True,
             check=False,
         )
-        if "COMPILATION ERROR" in found.stdout:
+        # A skip is for what cannot be had; a project that is wrong fails.
+        if found.returncode and not re.search(r"Could not (?:resolve|transfer|find)", found.stdout):
             pytest.fail(found.stdout)
         if found.returncode:
             pytest.skip(f"Maven cannot get Kestra: {found.stdout.strip().splitlines()[:1]}")

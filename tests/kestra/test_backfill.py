@@ -78,6 +78,14 @@ def test_the_flow_goes_on_after_a_failed_month(stage: Stage) -> None:
     assert [middle.rows(stage.database, *one) for one in wanted] == [ROWS] * len(wanted)
 
 
+def test_months_that_are_not_there_are_a_warning(stage: Stage) -> None:
+    """A range with months that nobody has published loads the others, and does not end as if all were there."""
+    stage.publisher.publish("fhv", "2016-11", rows=ROWS)
+    asked: dict[str, object] = {"from": "2016-11", "to": "2016-12", "datasets": ["fhv"], "workers": 2}
+    found = stage.kestra.run("backfill", **asked)
+    assert (found["state"], found["outputs"]["states"]) == ("WARNING", {"loaded": 1, "not_published": 1}), found["logs"]
+
+
 def test_a_range_has_an_order(stage: Stage) -> None:
     """The flow refuses a range that ends before it begins, and starts nothing."""
     before = len(stage.kestra.executions("ingest_month"))

