@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import google_crc32c
 from google.api_core import exceptions as api
-from google.cloud import storage  # type: ignore[attr-defined]  # its package has no marker for types
+from google.cloud import storage  # type: ignore[attr-defined, unused-ignore]  # its package has no marker for types
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from engine.errors import BadInput
