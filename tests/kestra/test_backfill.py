@@ -84,6 +84,7 @@ def test_months_that_are_not_there_are_a_warning(stage: Stage) -> None:
     asked: dict[str, object] = {"from": "2016-11", "to": "2016-12", "datasets": ["fhv"], "workers": 2}
     found = stage.kestra.run("backfill", **asked)
     assert (found["state"], found["outputs"]["states"]) == ("WARNING", {"loaded": 1, "not_published": 1}), found["logs"]
+    assert any("these months may not be there: fhv 2016-12" in line for line in found["logs"])
 
 
 def test_a_range_has_an_order(stage: Stage) -> None:
