@@ -32,7 +32,7 @@ location = flag(
     "--from", "location", metavar="LOCATION", help="File, folder, http(s) or gs:// base URL, or template with {month}."
 )
 form = flag("--format", "form", type=click.Choice(["csv", "parquet"]), help="Format where a place has both.")
-strict = flag("--strict", is_flag=True, help="Quarantine amounts that are no whole cents.")
+strict = flag("--strict", is_flag=True, help="Quarantine amounts that are no whole cents, and unknown codes.")
 form_of_stdout = flag(
     "--output",
     type=click.Choice(["text", "json", "kestra"]),

@@ -81,6 +81,7 @@ def _load_command(dataset: str, month: str, flags: dict[str, Any]) -> str:
         "--to": flags["to"],
         "--schema": "" if flags["schema"] == "public" else flags["schema"],
         "--table": flags["table"],
+        "--from": flags["location"],
     }
     words = [word for flag, value in where.items() if value for word in (flag, without_password(value))]
     return shlex.join(["engine", "ingest", dataset, month, *words])
@@ -114,7 +115,7 @@ def _json(dataset: str, month: str, findings: Findings, error: str) -> str:
         **dataclasses.asdict(findings),
         "error": error,
     }
-    return json.dumps(data, indent=2, default=str)
+    return json.dumps(data, indent=2, default=lambda value: value.hex() if isinstance(value, bytes) else str(value))
 
 
 def _error(dataset: Dataset, month: Month, findings: Findings, load: str) -> VerifyFailed:

@@ -91,7 +91,7 @@ def _refused(name: str, error: Exception, unreachable: type[Unreachable]) -> NoR
             message,
             facts={"where": name, "reason": reason},
             state="nothing of this load is visible",
-            next_step="allow more, or replace the month: load jobs are free",
+            next_step="allow more: the least that a query is billed is 10,485,760 bytes, and each load asks the ledger",
         ) from error
     if isinstance(error, api.Unauthorized):
         raise refused(reason) from error

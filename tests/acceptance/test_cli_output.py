@@ -249,3 +249,16 @@ def test_ids_do_not_depend_on_the_target(engine: Engine, months: Path, database_
         for to in ("out", database_url)
     ]
     assert len({json.dumps([each["id_checksum"], each["rows"], each["counts"]]) for each in objects}) == 1
+
+
+def test_differing_rows_show_their_ids_in_one_form(engine: Engine, months: Path) -> None:
+    """An id is hexadecimal beside a row and in it, and what to run next names the same source."""
+    write_sample("yellow", Month(2019, 1), rows=2_000, folder=engine.folder / "other", seed=9)
+    assert engine.call("ingest", "yellow", "2019-01", "--from", months, "--to", "out").code == 0
+    words = ("verify", "yellow", "2019-01", "--to", "out", "--from", "other", "--against-source")
+    found = engine.call(*words, "--output", "json")
+    assert found.code == 30
+    rows = found.object["first"]
+    assert rows
+    assert all(one["row"].get("unique_row_id", one["unique_row_id"]) == one["unique_row_id"] for one in rows)
+    assert "engine ingest yellow 2019-01 --to out --from other --force" in found.err
