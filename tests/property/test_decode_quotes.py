@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HEADER = b'"Dispatching_base_num","Pickup_DateTime","DropOff_datetime","PUlocationID","DOlocationID","SR_Flag"'
 MONTH = Month(2017, 7)
+# What a file is, its first rows say; this one says that it is what the month's files are.
+FIRST = b'"B02817","2017-07-18 21:29:00","2017-07-18 21:30:38","144","132","1"'
 
 ordinary = st.tuples(
     st.sampled_from([b"B02817", b"b00056", b" B02817", b"", b"\xc3\xa9"]),
@@ -67,7 +69,7 @@ def test_one_bad_line_among_good_ones_changes_nothing_for_them(
     """Rows are the same whether their block is taken the fast way or, for a stray quote in it, the careful one."""
     folder = tmp_path_factory.mktemp("quotes")
     head = HEADER + end
-    good = head + end.join(data) + end
+    good = head + end.join([FIRST, *data]) + end
     stray = good + b'"B1","2017-07-18 21:29:00","","","1"x,""' + end
     rows, quarantined = drained(folder, good, in_one=True)
     careful, more = drained(folder, stray, in_one=True)
