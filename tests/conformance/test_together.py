@@ -35,6 +35,7 @@ def test_two_engines_on_one_month(world: World) -> None:
         world.write(lines(*range(100), note=f"r{number}-"))
         processes = [world.start() for _ in range(2)]
         said = [process.communicate(timeout=60) for process in processes]
+        assert all(out for out, _ in said), said
         states = sorted(out.split()[0] for out, _ in said)
         assert states in (["busy", "loaded"], ["loaded", "unchanged"]), said
         codes = {process.returncode for process in processes}
