@@ -90,7 +90,8 @@ def own_scratch(parent: Path) -> Iterator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     for lock in parent.glob("*.lock"):
-        with lock.open("rb") as file, suppress(BlockingIOError):
+        # Its owner may end, and remove it, between our look and our hand.
+        with suppress(BlockingIOError, FileNotFoundError), lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
             lock.unlink(missing_ok=True)

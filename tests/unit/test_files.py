@@ -22,3 +22,15 @@ def test_a_scratch_folder_is_gone_whatever_happens(tmp_path: Path) -> None:
         (folder / "file").write_text("")
         raise ValueError(folder)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_of_dead_processes_are_gone(tmp_path: Path) -> None:
+    """A folder whose lock nobody holds goes; one that is held stays; a lock that goes meanwhile is no error."""
+    (tmp_path / "dead").mkdir()
+    (tmp_path / "dead.lock").touch()
+    (tmp_path / "gone.lock").symlink_to("nowhere")  # listed, and not there when it is opened
+    with files.own_scratch(tmp_path) as living, files.own_scratch(tmp_path) as other:
+        assert living.is_dir()
+        assert other.is_dir()
+        assert not (tmp_path / "dead").exists()
+        assert not (tmp_path / "dead.lock").exists()
