@@ -20,7 +20,7 @@ RUN groupadd --gid 10001 engine \
         -exec rm -rf {} + \
     && rm -rf /usr/bin/pip* /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/bin/wheel /usr/local/bin/2to3* \
         /usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/locale/* /usr/share/lintian \
-        /var/cache/apt/* /var/cache/debconf/*-old /var/lib/apt/lists/* /var/log/* /root/.cache /run/* /tmp/* \
+        /var/cache/apt/* /var/cache/debconf/*-old /var/lib/apt/lists/* /var/log/* /run/* /tmp/* \
     && install --directory --mode=1777 /tmp/engine
 
 FROM python:3.11-slim-bookworm AS packages

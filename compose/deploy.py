@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,8 +78,8 @@ def _settings(kestra: httpx.Client, namespace: str) -> None:
         if name.startswith(_PREFIX) and value:
             place = f"/namespaces/{namespace}/kv/{name.removeprefix(_PREFIX)}"
             # A JSON value, sent as text: what the API reads.
-            headers = {"Content-Type": "text/plain"}
-            _check(_answer(lambda: kestra.put(place, content=json.dumps(value), headers=headers)), place)  # noqa: B023
+            put = partial(kestra.put, place, content=json.dumps(value), headers={"Content-Type": "text/plain"})
+            _check(_answer(put), place)
             print(f"{place}: set")  # noqa: T201
 
 

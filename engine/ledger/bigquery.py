@@ -92,8 +92,7 @@ class BigQueryLedger:
         """Return how often a month was loaded, with the age of this ledger: one that was lost counts anew."""
         table = self._warehouse.table(TABLE)
         created = int(table.created.timestamp() * 1000) if table and table.created else 0
-        loads = {r.load_id for r in self._month(month) if r.state in (State.LOADED, State.SUPERSEDED)}
-        return f"{len(loads)}_{created}"
+        return f"{len(_loaded(self._month(month)))}_{created}"
 
     def gone(self, month: Month) -> list[str]:
         """Return the ids of loads of which the month has no row: they failed, or were replaced."""
@@ -210,14 +209,12 @@ class BigQueryLedger:
             bigquery.ScalarQueryParameter(name, _PARAMETER_TYPES.get(types[name], types[name]), value)
             for name, value in values.items()
         ]
-        loads = self._warehouse.quoted(TABLE)
-        if seen is None:
-            self._warehouse.query(_statement("put", loads=loads), parameters)
-            return
-        seen.add(receipt.load_id)
-        parameters.append(bigquery.ArrayQueryParameter("seen", "STRING", sorted(seen)))
-        day = str(receipt.partition.month.first_day)
-        self._warehouse.query(_statement("put_if_none_other", loads=loads, day=day), parameters)
+        loads, condition = self._warehouse.quoted(TABLE), ""
+        if seen is not None:
+            seen.add(receipt.load_id)
+            parameters.append(bigquery.ArrayQueryParameter("seen", "STRING", sorted(seen)))
+            condition = _statement("none_other", loads=loads, day=str(receipt.partition.month.first_day))
+        self._warehouse.query(_statement("put", loads=loads, condition=condition), parameters)
 
     def _new(self) -> bigquery.Table:
         fields = [bigquery.SchemaField(n, t, "REQUIRED") for n, t in _REQUIRED.items()]
