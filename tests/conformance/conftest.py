@@ -9,8 +9,9 @@ import pytest
 
 from tests.conformance.clouds import cloud_world, emulated_bucket
 from tests.conformance.folder_world import FolderWorld
+from tests.conformance.overtaking import BAD
 from tests.conformance.postgres_world import postgres_world
-from tests.conformance.world import KINDS, World, settings_in, trips
+from tests.conformance.world import KINDS, World, lines, settings_in, trips
 from tests.emulators import gcs_emulator
 from tests.servers import LocalServer, installed, open_folder
 
@@ -54,3 +55,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
             server = request.getfixturevalue("postgres_url" if kind == "postgres" else "installed_url")
             with postgres_world(server, tmp_path) as world:
                 yield world
+
+
+@pytest.fixture
+def half(world: World) -> World:
+    """Give a month of 30 rows, and a file of 40 and one bad line that is to replace it."""
+    world.write(lines(*range(30)))
+    world.load()
+    world.write([*lines(*range(40)), BAD])
+    return world
